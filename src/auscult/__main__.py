@@ -1,0 +1,5 @@
+"""`python -m auscult` is the command `auscult`."""
+
+from auscult.cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""The sound files in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from auscult.errors import InputError
+
+#: Endings, in lower case, by which sound files are found in a folder. Decoding looks at the content, not the
+#: ending.
+AUDIO_SUFFIXES: frozenset[str] = frozenset(
+    {
+        ".wav",
+        ".wave",
+        ".rf64",
+        ".w64",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".caf",
+    }
+    | {".au", ".snd", ".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".webm", ".mka", ".mkv", ".wma"}
+)
+
+
+def find_audio_files(
+    folder: str | os.PathLike[str], *, on_error: Callable[[InputError], None] | None = None
+) -> list[Path]:
+    """All files below `folder` whose ending, in any case, is one of a sound.
+
+    Hidden files and folders are left out, macOS's ``._`` companions among them. Links to folders are
+    followed, but not back into a folder that they lie in. What only looks like a sound file (a broken link, a
+    FIFO) is listed, so that whoever decodes it can name it.
+
+    Parameters
+    ----------
+    on_error : called with the problem of each folder below `folder` that cannot be read, and the search goes on; None:
+        the first is raised
+
+    Returns
+    -------
+    sorted paths, each beginning with `folder`
+
+    Raises
+    ------
+    InputError : `folder` is missing, no folder or cannot be read; without `on_error`, also for a folder below it
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("b.WAV", "a.flac", "notes.txt", "._b.WAV"):
+    ...     (folder / name).touch()
+    >>> [path.name for path in find_audio_files(folder)]
+    ['a.flac', 'b.WAV']
+    """
+    found: list[Path] = []
+    _collect(Path(folder), frozenset(), found, on_error)
+    return sorted(found)
+
+
+def _collect(
+    folder: Path,
+    above: frozenset[tuple[int, int]],
+    found: list[Path],
+    on_error: Callable[[InputError], None] | None,
+) -> None:
+    try:
+        status = os.stat(folder)
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            return
+        with os.scandir(folder) as entries:
+            listed = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        if on_error is None or not above:
+            raise _folder_error(folder, error) from error
+        on_error(_folder_error(folder, error))
+        return
+    for name, is_folder in listed:
+        if is_folder:
+            _collect(folder / name, above | {identity}, found, on_error)
+        elif os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+            found.append(folder / name)
+
+
+def _folder_error(folder: Path, error: OSError) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(str(folder), "missing", "there is no such folder", "check the spelling of the path")
+    if isinstance(error, NotADirectoryError):
+        return InputError(str(folder), "invalid", "this is no folder", "name a folder of sound files")
+    if isinstance(error, PermissionError):
+        return InputError(str(folder), "no_permission", "this folder may not be read", "change its permissions")
+    return InputError(str(folder), "damaged", f"this folder cannot be read ({error.strerror})", "check the disk")

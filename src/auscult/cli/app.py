@@ -1,0 +1,89 @@
+"""The `auscult` command: its subcommands, and how every failure becomes a message and an exit code.
+
+Exit codes: 0 all done, 1 some input failed (each is named), 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from auscult.cli.classify import classify
+from auscult.cli.demo import demo
+from auscult.cli.evaluate import evaluate
+from auscult.cli.models import models
+from auscult.cli.output import say_error
+from auscult.cli.spectrogram import spectrogram
+from auscult.cli.train import train
+from auscult.errors import AuscultError
+
+INTERRUPTED = 130
+WRONG_USAGE = 2
+
+
+def version() -> str:
+    from auscult import __version__
+
+    return __version__
+
+
+def _shown_default(value: Any) -> str | None:
+    # That a switch is off until it is named goes without saying.
+    return None if value is None or value is False else str(value)
+
+
+app = App(
+    name="auscult",
+    help="Learn to tell sounds apart from a folder of recordings, and run what was learned anywhere.",
+    version=version,
+    default_parameter=Parameter(negative="", show_default=_shown_default),
+    # Ctrl-C is for `run` to answer.
+    suppress_keyboard_interrupt=False,
+)
+app.command(classify, usage="Usage: auscult classify --model FILE [OPTIONS] FILES...", sort_key=1)
+app.command(train, sort_key=2)
+app.command(evaluate, sort_key=3)
+app.command(spectrogram, usage="Usage: auscult spectrogram [OPTIONS] FILES...", sort_key=4)
+app.command(models)
+app.command(demo, sort_key=6)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        return code if isinstance(code, int) else 0
+    except CycloptsError as error:
+        say_error(f"{error} See {' '.join(['auscult', *(error.command_chain or ())])} --help.")
+        return WRONG_USAGE
+    except AuscultError as error:
+        say_error(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say_error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`auscult ... | head`): nothing more to say.
+        return 0
+
+
+def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # JSON is UTF-8 whatever the terminal speaks, and no label or name of a file is beyond it.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    code = run()
+    _give_up_stdout_if_broken()
+    sys.exit(code)
+
+
+def _give_up_stdout_if_broken() -> None:
+    """What cannot be written now must not be tried again, with a traceback, when Python ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,117 @@
+"""`auscult classify`: scores for each file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from auscult.cli.output import check_at_least_one, emit, failure_record, gather_sources, print_json, say, say_error
+from auscult.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from auscult.classifier import Result
+
+BAR_CHARACTERS = 20
+
+
+def classify(
+    *files: str,
+    model: Annotated[str, Parameter(name=["--model", "-m"], metavar="FILE")],
+    top_k: Annotated[int, Parameter(name=["--top-k", "-k"])] = 5,
+    windows: bool = False,
+    json: bool = False,
+    csv: bool = False,
+    files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
+    jobs: int | None = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+) -> int:
+    """Say what is heard in each file.
+
+    Parameters
+    ----------
+    files
+        Sound files, folders of them, or http(s) URLs.
+    model
+        Model file, such as a run's model.onnx.
+    top_k
+        How many labels to name, best first.
+    windows
+        Also give the labels of each window of time.
+    json
+        Print a JSON object a line, one for each file.
+    csv
+        Print a table with the columns source, start_s, end_s, label, score.
+    files_from
+        Read names from this file, one a line; "-" reads them from standard input.
+    jobs
+        Files worked on at once; as many as there are cores if not given.
+    quiet
+        Name only what failed.
+    """
+    from auscult.classifier import load
+
+    if json and csv:
+        raise UsageError("--json and --csv exclude each other; choose one.")
+    check_at_least_one("--top-k", top_k)
+    check_at_least_one("--jobs", jobs)
+    sources, problems = gather_sources(files, files_from)
+    classifier = load(model)
+    printer = _json_printer if json else _csv_printer() if csv else _text_printer
+    n_done = n_failed = 0
+    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs, top_k=top_k)):
+        if isinstance(outcome, InputError):
+            n_failed += 1
+            say_error(str(outcome))
+            if json:
+                print_json(failure_record(outcome))
+        else:
+            n_done += 1
+            printer(outcome, windows)
+    if n_failed:
+        say(f"{n_done} of {n_done + n_failed} inputs classified, {n_failed} failed", quiet=quiet)
+    return 1 if n_failed else 0
+
+
+def _json_printer(result: Result, windows: bool) -> None:
+    print_json(result.to_dict(windows=windows))
+
+
+def _csv_printer() -> Callable[[Result, bool], None]:
+    emit("source,start_s,end_s,label,score")
+
+    def write(result: Result, windows: bool) -> None:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(_csv_rows(result, windows))
+        emit(text.getvalue().removesuffix("\n"))
+
+    return write
+
+
+def _csv_rows(result: Result, windows: bool) -> Iterator[list[object]]:
+    """A row a label: of the whole sound, or of each window."""
+    record = result.to_dict(windows=windows)
+    spans = record["windows"] if windows else [{"start_s": 0.0, "end_s": record["duration_s"], **record}]
+    for span in spans:
+        for prediction in span["predictions"]:
+            yield [record["source"], span["start_s"], span["end_s"], prediction["label"], prediction["score"]]
+
+
+def _text_printer(result: Result, windows: bool) -> None:
+    record = result.to_dict(windows=windows)
+    lines = [f"{record['source']}  ({record['duration_s']:.2f} s)", *_bars(record["predictions"], indent="  ")]
+    for window in record.get("windows", []):
+        lines.append(f"  {window['start_s']:.2f} to {window['end_s']:.2f} s")
+        lines += _bars(window["predictions"], indent="    ")
+    emit("\n".join(lines))
+
+
+def _bars(predictions: list[dict[str, Any]], *, indent: str) -> Iterator[str]:
+    width = max((len(prediction["label"]) for prediction in predictions), default=0)
+    for prediction in predictions:
+        bar = "█" * round(prediction["score"] * BAR_CHARACTERS)
+        yield f"{indent}{prediction['score']:6.1%}  {prediction['label']:<{width}}  {bar}".rstrip()

@@ -1,0 +1,272 @@
+"""`Dataset`: a table of clips, whatever form the labelled sound came in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auscult.data.assemble import assemble, check_labels
+from auscult.data.grouping import merged_groups
+from auscult.data.listing import Listing
+from auscult.data.readers import read_csv, read_folder
+from auscult.data.schema import Clip, SourceKind, Task, clip_schema
+from auscult.errors import DataError, InputError
+from auscult.files import printable
+from auscult.records import FloatArray, Label
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Labelled clips; immutable.
+
+    Parameters
+    ----------
+    table : a row a clip, with at least the columns of `clip_schema`
+    root : folder that the column ``uri`` is relative to
+    labels : the classes, in the order that targets and scores have
+    task : ``single_label``: the weights of a clip sum to one; ``multi_label``: each in [0, 1] by itself
+    source_kind : what the source was taken for
+    problems : files that were left out, each with the reason
+
+    Raises
+    ------
+    DataError : a table that breaks these rules
+
+    Examples
+    --------
+    >>> import pyarrow
+    >>> rows = [
+    ...     {"clip_id": "0a", "uri": "dog/1.wav", "labels": [{"id": "dog", "weight": 1.0}]},
+    ...     {"clip_id": "0b", "uri": "cat/1.wav", "labels": [{"id": "cat", "weight": 1.0}]},
+    ... ]
+    >>> table = pyarrow.Table.from_pylist(rows, schema=clip_schema())
+    >>> dataset = Dataset(table, Path("sounds"), (Label("cat"), Label("dog")), "single_label")
+    >>> dataset
+    Dataset(2 clips, 2 classes, single_label, table, root='sounds')
+    >>> dataset.targets().tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+
+    table: pa.Table
+    root: Path
+    labels: tuple[Label, ...]
+    task: Task
+    source_kind: SourceKind = "table"
+    problems: tuple[InputError, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_columns(self.table)
+        check_labels(label.id for label in self.labels)
+        if len({label.id for label in self.labels}) < len(self.labels):
+            raise DataError("The 'labels' parameter of Dataset must not name a class twice.")
+        if self.task not in ("single_label", "multi_label"):
+            raise DataError(
+                f"The 'task' parameter of Dataset must be 'single_label' or 'multi_label'. Got {self.task!r} instead."
+            )
+        _check_weights(self)
+
+    @classmethod
+    def from_folder(cls, path: str | Path) -> Dataset:
+        """Read a folder of labelled sounds.
+
+        Taken for the first of these that it looks like, and `source_kind` says which: ESC-50's tree
+        (``audio/``, ``meta/esc50.csv`` or ``esc10.csv``), UrbanSound8K's (``audio/fold1/``...,
+        ``metadata/UrbanSound8K.csv``), ``train/ val/ test/`` folders of class folders, a folder per class.
+        Folders inside a class folder belong to the class; hidden files are skipped.
+
+        Raises
+        ------
+        DataError : no such folder, no audio in it, no class folders, unclear labels
+        """
+        return cls._from_listing(read_folder(path))
+
+    @classmethod
+    def from_csv(
+        cls,
+        path: str | Path,
+        *,
+        path_column: str | None = None,
+        label_column: str | None = None,
+        label_delimiter: str | None = None,
+        root: str | Path | None = None,
+    ) -> Dataset:
+        """Read a table of paths and labels: UTF-8, a header, fields separated by ``,`` ``;`` ``|`` or tab.
+
+        Parameters
+        ----------
+        path : the CSV file
+        path_column : default: the one called path, file, filename, file_name, filepath or file_path
+        label_column : default: the one called label, class, category or target
+        label_delimiter : splits the labels of a multi-label clip; never guessed, so that "car, horn" is one
+            class
+        root : folder that relative paths start from; default: the CSV's own
+
+        Columns called ``split``, ``fold`` and ``group`` are read too; one without any value is as good as none.
+        A clip whose split is ``left_out`` is in no part.
+
+        The task is multi-label with `label_delimiter`, where a column ``task`` says ``multi_label`` in every row, or
+        where at least one file in twenty stands in several rows under different labels; fewer are taken for mistakes
+        and refused. In a multi-label table an empty label means that no class applies. The ``split.csv`` of a
+        training run is such a table.
+
+        Raises
+        ------
+        DataError : unreadable table, unclear columns, no rows, a few files under several labels
+        """
+        listing = read_csv(
+            path,
+            path_column=path_column,
+            label_column=label_column,
+            label_delimiter=label_delimiter,
+            root=root,
+        )
+        return cls._from_listing(listing)
+
+    @classmethod
+    def _from_listing(cls, listing: Listing) -> Dataset:
+        table, labels, problems = assemble(listing)
+        return cls(
+            table=table,
+            root=listing.root,
+            labels=tuple(Label(label) for label in labels),
+            task=listing.task,
+            source_kind=listing.source_kind,
+            problems=problems,
+        )
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self)} clips, {len(self.labels)} classes"
+        return f"Dataset({counts}, {self.task}, {self.source_kind}, root={str(self.root)!r})"
+
+    def select(self, chosen: Sequence[int] | NDArray[Any]) -> Dataset:
+        """The clips that a mask `(clips,)` of bools or a list of row numbers picks, with all `labels`."""
+        chosen = np.asarray(chosen)
+        if chosen.dtype == np.bool_:
+            if chosen.shape != (len(self),):
+                raise ValueError(f"The mask must have one value a clip, {len(self)}. Got {chosen.shape} instead.")
+            chosen = np.flatnonzero(chosen)
+        indices = chosen.astype(np.int64)
+        if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
+            raise ValueError(f"Row numbers must lie in [0, {len(self)}). Got {indices.min()} to {indices.max()}.")
+        return replace(self, table=self.table.take(indices))
+
+    def clips(self) -> list[Clip]:
+        """The rows as records, in order."""
+        names = ("clip_id", "start", "end", "split", "fold", "group", "sample_rate", "n_frames")
+        rows = self.table.select([*names, "uri"]).to_pylist()
+        return [
+            Clip(path=self.root / row["uri"], labels=labels, **{name: row[name] for name in names})
+            for row, labels in zip(rows, self._label_ids, strict=True)
+        ]
+
+    def targets(self) -> FloatArray:
+        """Label weights in [0, 1], float32 `(clips, classes)`, columns in the order of `labels`.
+
+        Raises
+        ------
+        DataError : a clip without labels
+        """
+        column = {label.id: i for i, label in enumerate(self.labels)}
+        targets = np.zeros((len(self), len(self.labels)), np.float32)
+        for row, weights in enumerate(self._weights):
+            if weights is None:
+                uri = self.table["uri"][row].as_py()
+                raise DataError(f"{uri}: this clip has no label; label it, or leave it out with `select`.")
+            for label, weight in weights.items():
+                targets[row, column[label]] = weight
+        return targets
+
+    def groups(self) -> NDArray[np.str_]:
+        """What must stay together in a split, `(clips,)`: the recording, or else the content of the file.
+
+        Clips of equal content are of one group always, and so are the groups that such clips connect.
+        """
+        return merged_groups(self.table["clip_id"].to_pylist(), self.table["group"].to_pylist())
+
+    def folds(self) -> tuple[int, ...]:
+        """Numbers of the official folds, ascending; empty where there are none."""
+        return tuple(sorted({fold for fold in self.table["fold"].to_pylist() if fold is not None}))
+
+    def digest(self) -> str:
+        """SHA-256 in hex of clips, labels, splits, folds and groups.
+
+        Neither where the files lie, nor what they are called, nor the order of the rows is in it.
+        """
+        columns = [self.table[name].to_pylist() for name in ("clip_id", "split", "fold", "group")]
+        rows = sorted(
+            json.dumps([*row, None if weights is None else sorted(weights.items())])
+            for *row, weights in zip(*columns, self._weights, strict=True)
+        )
+        head = json.dumps([self.task, [label.id for label in self.labels]])
+        return hashlib.sha256("\n".join([head, *rows]).encode()).hexdigest()
+
+    @cached_property
+    def _weights(self) -> list[dict[str, float] | None]:
+        return [
+            None if labels is None else {label["id"]: label["weight"] for label in labels}
+            for labels in self.table["labels"].to_pylist()
+        ]
+
+    @property
+    def _label_ids(self) -> list[tuple[str, ...] | None]:
+        return [
+            None if weights is None else tuple(label for label, weight in weights.items() if weight > 0)
+            for weights in self._weights
+        ]
+
+
+def open_dataset(source: str | Path | Dataset) -> Dataset:
+    """A dataset from whatever names one: a folder, a ``.csv`` or ``.tsv`` file, or a dataset already open.
+
+    Raises
+    ------
+    DataError : nothing there, or nothing that is read as a dataset
+    """
+    if isinstance(source, Dataset):
+        return source
+    path = Path(source)
+    if path.is_dir():
+        return Dataset.from_folder(path)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return Dataset.from_csv(path)
+    found = "There is no such file or folder" if not path.exists() else "This is neither"
+    raise DataError(f"{printable(path)}: a dataset is a folder of sounds or a CSV file. {found}; check the path.")
+
+
+def _check_columns(table: pa.Table) -> None:
+    for field in clip_schema():
+        if field.name not in table.column_names:
+            raise DataError(f"A table of clips must have the column {field.name!r}. Got {table.column_names} instead.")
+        got = table.schema.field(field.name).type
+        if got != field.type:
+            raise DataError(f"The column {field.name!r} of a table of clips must be {field.type}. Got {got} instead.")
+
+
+def _check_weights(dataset: Dataset) -> None:
+    known = {label.id for label in dataset.labels}
+    for row, weights in enumerate(dataset._weights):
+        if weights is None:
+            continue
+        if unknown := weights.keys() - known:
+            problem = f"has the label {min(unknown)!r}, which is not among the dataset's labels"
+        elif not all(0 <= weight <= 1 for weight in weights.values()):
+            problem = f"has label weights outside [0, 1]: {weights}"
+        elif dataset.task == "single_label" and abs(sum(weights.values()) - 1) > 1e-3:
+            problem = f"has label weights that do not sum to 1, as those of a single-label clip must: {weights}"
+        else:
+            continue
+        raise DataError(f"{dataset.table['uri'][row].as_py()}: this clip {problem}.")

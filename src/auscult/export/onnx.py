@@ -1,0 +1,178 @@
+"""Write a trained network as a model file, and refuse to if the file does not do what the network does.
+
+The graph takes a waveform and holds the front end, the network, the calibration and the activation, so that any ONNX
+Runtime can run it. After writing, the file is opened alone in an empty folder and compared with the network on sounds
+of every kind; only then does it take its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import math
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from auscult.audio import plan_windows
+from auscult.classifier import Classifier, load
+from auscult.errors import AuscultError, InputError
+from auscult.extras import require_extra
+from auscult.features.torch_mel import LogMel
+from auscult.files import atomic_path
+from auscult.models.modelfile import METADATA_KEY, ModelSpec
+from auscult.models.nets.waveform_net import WaveformNet, activate
+from auscult.records import FloatArray, Sound, Waveform
+
+OPSET = 18
+MAX_SCORE_DIFFERENCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest difference of scores between file and network, over `n_windows` windows of `n_sounds` sounds."""
+
+    max_difference: float
+    n_sounds: int
+    n_windows: int
+
+
+class ShippedNet(nn.Module):
+    """The graph of a model file: waveform in; scores, logits and embedding out.
+
+    The front end is the matrix-product version of the one that training used. Calibration is an affine map of each
+    logit before the activation, the identity until it is fitted.
+    """
+
+    def __init__(self, net: WaveformNet, task: str) -> None:
+        super().__init__()
+        n_classes = net.head.out_features
+        self.front_end = LogMel(net.features, transform="matmul")
+        self.body = net.body
+        self.head = net.head
+        self.task = task
+        self.calibration_scale = nn.Parameter(torch.ones(n_classes), requires_grad=False)
+        self.calibration_bias = nn.Parameter(torch.zeros(n_classes), requires_grad=False)
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        embedding = self.body(self.front_end(waveform))
+        logits = self.head(embedding)
+        scores = activate(logits * self.calibration_scale + self.calibration_bias, self.task)
+        return scores, logits, embedding
+
+
+def write_model_file(path: str | Path, net: WaveformNet, spec: ModelSpec, *, sounds: Sequence[Waveform] = ()) -> Parity:
+    """Write `net` to `path` as a model file.
+
+    Parameters
+    ----------
+    net : in evaluation mode, its weights final
+    spec : what the file says of itself
+    sounds : real sounds at the model's rate to compare file and network on, beside silent, short and long ones
+
+    Raises
+    ------
+    AuscultError : when the file's scores are more than `MAX_SCORE_DIFFERENCE` away from the network's
+    """
+    require_extra("onnx", extra="export", purpose="writing a model file")
+    content = _to_onnx(ShippedNet(net, spec.heads[0].task).eval(), spec)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+        parity = compare(temporary, net, spec, [*sounds, *_synthetic_sounds(spec, sounds)])
+        if not parity.max_difference <= MAX_SCORE_DIFFERENCE:
+            raise AuscultError(
+                f"{path}: not written, because its scores would differ from the trained network's by up to "
+                f"{parity.max_difference:.2g} (at most {MAX_SCORE_DIFFERENCE:g} is allowed); the run's checkpoint is "
+                "kept. Train with another --size or report this with your versions of torch and onnxruntime."
+            )
+    return parity
+
+
+def compare(path: Path, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Waveform]) -> Parity:
+    """Scores of the file at `path`, copied alone into an empty folder, beside those of `net` in torch."""
+    worst, n_windows = 0.0, 0
+    with tempfile.TemporaryDirectory() as folder:
+        alone = Path(folder) / "model.onnx"
+        alone.write_bytes(path.read_bytes())
+        model = load(alone)
+        for sound in sounds:
+            of_net = _torch_scores(net, spec, sound.samples)
+            worst = max(worst, _difference(model, sound, of_net))
+            n_windows += len(of_net)
+    return Parity(worst, len(sounds), n_windows)
+
+
+def _difference(model: Classifier, sound: Waveform, of_net: FloatArray) -> float:
+    mono = model.spec.mono
+    # A model that listens to one channel of several refuses a sound that has not so many.
+    source = sound if mono == "mean" else Sound(np.tile(sound.samples, (mono + 1, 1)), sound.sample_rate)
+    try:
+        of_file = model.classify(source).scores.values
+    except InputError:
+        return math.inf  # scores of the file that are not numbers in [0, 1]
+    if of_file.shape != of_net.shape or np.isnan(of_net).any():
+        return math.inf
+    return float(np.abs(of_file - of_net).max())
+
+
+@torch.no_grad()
+def _torch_scores(net: WaveformNet, spec: ModelSpec, samples: FloatArray) -> FloatArray:
+    windows = plan_windows(len(samples), length=spec.window_samples, hop=spec.hop_samples)
+    rows = np.zeros((len(windows), spec.window_samples), np.float32)
+    for row, window in zip(rows, windows, strict=True):
+        row[: window.valid_samples] = samples[window.start : window.end]
+    logits, _ = net(torch.from_numpy(rows))
+    scores: FloatArray = activate(logits, spec.heads[0].task).numpy()
+    return scores
+
+
+def _synthetic_sounds(spec: ModelSpec, sounds: Sequence[Waveform]) -> Iterator[Waveform]:
+    """Silence, a single sample, less than a window, and several windows in a row."""
+    length = spec.window_samples
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * length + length // 3).astype(np.float32)
+    long = np.concatenate([sound.samples for sound in sounds] + [noise])[: 4 * length]
+    for samples in (np.zeros(length, np.float32), noise[:1], noise[: max(1, length // 3)], long):
+        yield Waveform(samples, spec.sample_rate)
+
+
+def _to_onnx(net: ShippedNet, spec: ModelSpec) -> bytes:
+    example = torch.zeros(2, spec.window_samples)
+    with _quiet_exporter(), torch.no_grad():
+        program: Any = torch.onnx.export(
+            net,
+            (example,),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["waveform"],
+            output_names=["scores", "logits", "embedding"],
+            dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
+    model = program.model_proto
+    model.producer_name = "auscult"
+    entry = model.metadata_props.add()
+    entry.key, entry.value = METADATA_KEY, spec.to_json()
+    content: bytes = model.SerializeToString()
+    return content
+
+
+@contextlib.contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter reports its steps on stdout, which is for results, and warns of what its next release changes."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

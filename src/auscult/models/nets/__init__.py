@@ -1,0 +1,1 @@
+"""Networks, one a file, each to be read from top to bottom."""

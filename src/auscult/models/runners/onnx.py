@@ -1,0 +1,157 @@
+"""ONNX files through ONNX Runtime, on the processor."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auscult.errors import ModelFileError
+from auscult.models.modelfile import ModelSpec, read_model_file
+from auscult.records import FloatArray
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+_INPUT = "waveform"
+_FLOAT = "tensor(float)"
+_FATAL_ONLY = 4
+_ALIGNMENT_BYTES = 64
+
+
+class OnnxRunner:
+    """An ONNX model file in ONNX Runtime. See `Runner`.
+
+    A window is computed by itself, in a buffer that is always aligned alike. Within a batch, its place
+    decides which elements a vector instruction takes and which the loop after it, and their last bits differ
+    (seen with ONNX Runtime 1.31: `Log` by 1.2e-7, `ReduceMean` by 1.2e-9). On one thread a batch is no
+    faster.
+    """
+
+    def __init__(self, path: Path) -> None:
+        content, self._spec = read_model_file(path)
+        self._path = path
+        self._digest = hashlib.sha256(content).hexdigest()
+        self._session = _open_session(path, content)
+        self._outputs = _output_widths(self._spec)
+        self._check_graph()
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self._spec
+
+    @property
+    def digest(self) -> str:
+        return self._digest
+
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    def run(self, windows: FloatArray) -> dict[str, FloatArray]:
+        length = self._spec.window_samples
+        if windows.ndim != 2 or windows.shape[1] != length or windows.dtype != np.float32:
+            raise ValueError(
+                f"The 'windows' parameter of run must be float32 with axes (windows, samples = {length}). "
+                f"Got {windows.dtype} of shape {windows.shape} instead."
+            )
+        buffer = _aligned(length)
+        rows: list[list[FloatArray]] = []
+        for window in windows:
+            buffer[0] = window
+            rows.append(self._run_one(buffer))
+        if not rows:
+            return {name: np.zeros((0, width or 0), np.float32) for name, width in self._outputs.items()}
+        return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self._outputs)}
+
+    def _run_one(self, window: FloatArray) -> list[FloatArray]:
+        try:
+            values: list[FloatArray] = self._session.run(list(self._outputs), {_INPUT: window})
+        except Exception as error:
+            raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
+        for (name, width), value in zip(self._outputs.items(), values, strict=True):
+            if value.ndim != 2 or value.shape[0] != 1 or width not in (None, value.shape[1]):
+                raise ModelFileError(
+                    f"{self._path}: the output {name!r} must have a row a window and {_columns(width)}; "
+                    f"the model gave the shape {value.shape} for one window; {_ANOTHER}"
+                )
+        return values
+
+    def _check_graph(self) -> None:
+        """The graph's own words against the description's, as far as the graph says anything."""
+        length = self._spec.window_samples
+        inputs = {one.name: one for one in self._session.get_inputs()}
+        if set(inputs) != {_INPUT} or not _fits(inputs[_INPUT], length):
+            raise self._mismatch(f"take one input, {_INPUT!r}, float32 [batch, {length}]", inputs)
+        outputs = {one.name: one for one in self._session.get_outputs()}
+        for name, width in self._outputs.items():
+            if name not in outputs or not _fits(outputs[name], width):
+                raise self._mismatch(f"give an output {name!r}, float32 [batch, {width or 'any number'}]", outputs)
+
+    def _mismatch(self, rule: str, found: dict[str, Any]) -> ModelFileError:
+        said = ", ".join(f"{one.name} {one.type} {one.shape}" for one in found.values())
+        return ModelFileError(f"{self._path}: by its description the graph must {rule}; it has {said}; {_ANOTHER}")
+
+
+_ANOTHER = "export the model again, or fetch another copy"
+
+
+def _open_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # With more threads in one call, sums are added in another order: scores would depend on the machine's
+    # load.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Its messages reach the user as exceptions; stderr is the command line's.
+    options.log_severity_level = _FATAL_ONLY
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelFileError(
+            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it ({_first_line(error)}); "
+            f"{_ANOTHER}, or upgrade with: pip install -U onnxruntime"
+        ) from error
+
+
+def _output_widths(spec: ModelSpec) -> dict[str, int | None]:
+    """Output -> columns; the embedding may have any number."""
+    first, *further = spec.heads
+    widths: dict[str, int | None] = {
+        "scores": len(first.labels),
+        "logits": len(first.labels),
+        "embedding": None,
+    }
+    return widths | {f"scores_{head.name}": len(head.labels) for head in further}
+
+
+def _fits(node: Any, width: int | None) -> bool:
+    """Whether a graph's input or output can be float32 [batch, width], any width where None is asked for.
+
+    Columns that the graph leaves open are looked at when it runs.
+    """
+    if node.type != _FLOAT or len(node.shape) != 2:
+        return False
+    batch, columns = node.shape
+    open_batch = not isinstance(batch, int)
+    return open_batch and (width is None or not isinstance(columns, int) or columns == width)
+
+
+def _columns(width: int | None) -> str:
+    return "any number of columns" if width is None else f"{width} columns"
+
+
+def _aligned(length: int) -> FloatArray:
+    """A float32 buffer (1, length) that begins at a multiple of `_ALIGNMENT_BYTES`."""
+    raw = np.zeros(length * 4 + _ALIGNMENT_BYTES, dtype=np.uint8)
+    offset = -raw.ctypes.data % _ALIGNMENT_BYTES
+    return raw[offset : offset + length * 4].view(np.float32).reshape(1, length)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

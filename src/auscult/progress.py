@@ -1,0 +1,79 @@
+"""How far long work has come, on stderr: a live bar on a terminal, now and then a line elsewhere.
+
+Standard output is left to results, so that they can be piped.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+LINES = 10  # where there is no terminal, say something this many times
+
+
+class Advance(Protocol):
+    """Called after each piece of work; `note` is a few words on how it goes."""
+
+    def __call__(self, note: str = "", *, done: int = 1) -> None: ...
+
+
+@contextmanager
+def progress(text: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
+    """Show `text` and how many of `total` pieces are done.
+
+    Examples
+    --------
+    >>> with progress("Decoding", 3, quiet=True) as advance:
+    ...     for _ in range(3):
+    ...         advance()
+    """
+    if quiet or total == 0:
+        yield _say_nothing
+    elif sys.stderr.isatty():
+        with _bar(text, total) as advance:
+            yield advance
+    else:
+        yield _Lines(text, total)
+
+
+def _say_nothing(note: str = "", *, done: int = 1) -> None:
+    pass
+
+
+class _Lines:
+    """One line for each tenth of the work, for logs."""
+
+    def __init__(self, text: str, total: int) -> None:
+        self.text = text
+        self.total = total
+        self.done = 0
+
+    def __call__(self, note: str = "", *, done: int = 1) -> None:
+        before = self.done * LINES // self.total
+        self.done += done
+        if self.done * LINES // self.total > before:
+            detail = f"  {note}" if note else ""
+            print(f"{self.text}: {self.done} of {self.total}{detail}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _bar(text: str, total: int) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=total, note="")
+
+        def advance(note: str = "", *, done: int = 1) -> None:
+            bar.update(task, advance=done, note=note)
+
+        yield advance

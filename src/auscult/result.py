@@ -1,0 +1,161 @@
+"""What a model says of one sound: `Result`, for people, for programs, and as a picture."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auscult.audio import load_waveform
+from auscult.decide import rank
+from auscult.errors import UsageError
+from auscult.features import FeatureSpec, log_mel
+from auscult.features.mel import band_edges_hz
+from auscult.models.modelspec import ModelSpec
+from auscult.records import FloatArray, Prediction, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from auscult.audio import Source
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A part of a sound, in seconds from its start; accepted wherever a source is. `end_s` None: to the end.
+
+    Times in a result count from the start of the excerpt.
+
+    Raises
+    ------
+    UsageError : a time that is no number
+    """
+
+    source: Source
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("start_s", self.start_s), ("end_s", 0.0 if self.end_s is None else self.end_s)):
+            if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+                raise UsageError(
+                    f"The {name!r} parameter of Excerpt must be a number of seconds. Got {value!r} instead."
+                )
+
+
+@dataclass(frozen=True)
+class ModelId:
+    """Which model it was: its name, and the SHA-256 of its file."""
+
+    name: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class WindowPredictions:
+    """What a model says of one window; padding after the end of the sound is not counted in `end_s`."""
+
+    start_s: float
+    end_s: float
+    predictions: tuple[Prediction, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a model says of one sound.
+
+    Attributes
+    ----------
+    source : name of the sound
+    duration_s : of what was classified
+    sample_rate : Hz, of the model; `scores.windows` counts in its samples
+    model : which model it was
+    scores : of each window, all labels
+    sound_scores : of the whole sound, float32 (classes,), in the order of `scores.labels`
+    top_k : how many labels `predictions` names; None: all
+    """
+
+    source: str
+    duration_s: float
+    sample_rate: int
+    model: ModelId
+    scores: Scores = field(repr=False)
+    sound_scores: FloatArray = field(repr=False)
+    top_k: int | None
+    _excerpt: Excerpt = field(repr=False)
+    _spec: ModelSpec = field(repr=False)
+
+    @cached_property
+    def predictions(self) -> tuple[Prediction, ...]:
+        """What is heard in the whole sound, best first, at most `top_k` labels."""
+        return tuple(rank(self.scores.labels, self.sound_scores, top_k=self.top_k))
+
+    @cached_property
+    def windows(self) -> tuple[WindowPredictions, ...]:
+        """What the model says of each window, in order of time, at most `top_k` labels each, best first."""
+        return tuple(
+            WindowPredictions(
+                start_s=window.start / self.sample_rate,
+                end_s=window.end / self.sample_rate,
+                predictions=tuple(rank(self.scores.labels, values, top_k=self.top_k)),
+            )
+            for window, values in zip(self.scores.windows, self.scores.values, strict=True)
+        )
+
+    def to_dict(self, *, windows: bool = False) -> dict[str, Any]:
+        """What `auscult classify --json` prints; with `windows`, what is heard when as well."""
+        record: dict[str, Any] = {
+            "source": self.source,
+            "duration_s": self.duration_s,
+            "model": {"name": self.model.name, "digest": self.model.digest},
+            "predictions": [prediction.to_dict() for prediction in self.predictions],
+        }
+        if windows:
+            record["windows"] = [
+                {
+                    "start_s": window.start_s,
+                    "end_s": window.end_s,
+                    "predictions": [prediction.to_dict() for prediction in window.predictions],
+                }
+                for window in self.windows
+            ]
+        return record
+
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draw waveform, log-mel as the model sees it, and scores over time. Reads the sound again, whole.
+
+        Parameters
+        ----------
+        path : where to save the picture, too; it is a PNG, whatever its ending
+
+        Raises
+        ------
+        MissingExtraError : without the extra `plot`
+        UsageError : where the sound came from an open file, which has been read
+        InputError : where the sound is no longer there
+        """
+        from auscult.report.plots import Spectrogram, plot_classification
+        from auscult.report.style import save_figure
+
+        excerpt = self._excerpt
+        if hasattr(excerpt.source, "read"):
+            raise UsageError(
+                f"{self.source}: a plot reads the sound again, and this one came from an open file that has "
+                "been read; classify its path or its bytes instead."
+            )
+        waveform = load_waveform(
+            excerpt.source,
+            sample_rate=self.sample_rate,
+            mono=self._spec.mono,
+            start_s=excerpt.start_s,
+            end_s=excerpt.end_s,
+        )
+        features = FeatureSpec.from_dict(self._spec.features)
+        spectrogram = Spectrogram(log_mel(waveform.samples, features), band_edges_hz(features), waveform.duration_s)
+        figure = plot_classification(waveform, spectrogram, self.scores, n_labels=self.top_k or 5)
+        if path is not None:
+            save_figure(figure, os.fspath(path))
+        return figure

@@ -1,0 +1,145 @@
+"""Every choice of a training, in one place; the command line reads its defaults from here.
+
+No torch in this file, so that `auscult train --help` is instant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from auscult.errors import UsageError
+
+Backbone = Literal["scratch"]
+Size = Literal["tiny", "small", "base"]
+Schedule = Literal["cosine", "one_cycle"]
+Imbalance = Literal["none", "weights", "sampling"]
+Precision = Literal["auto", "32", "bf16"]
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "backbone": get_args(Backbone),
+    "size": get_args(Size),
+    "schedule": get_args(Schedule),
+    "imbalance": get_args(Imbalance),
+    "precision": get_args(Precision),
+}
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train. The defaults were chosen on UrbanSound8K's folds; see `docs/decisions/`."""
+
+    backbone: Backbone = "scratch"
+    """What training begins from: "scratch" is a network that has seen no other data."""
+
+    size: Size = "small"
+    """How large the scratch network is; larger ones take longer."""
+
+    epochs: int | None = None
+    """Passes over the training clips; if not given, as many as their number asks for: 250 for few, 30 for many."""
+
+    seed: int = 0
+    """Of everything random: first weights, order of clips, augmentation, splits."""
+
+    batch_size: int = 32
+    """Clips in one step."""
+
+    learning_rate: float = 2e-3
+    """The highest that the schedule reaches."""
+
+    weight_decay: float = 0.05
+    """Of AdamW, on the weights of convolutions and the head."""
+
+    schedule: Schedule = "cosine"
+    """How the learning rate goes: "cosine" after a short rise, or "one_cycle"."""
+
+    mixing: float = 0.8
+    """Share of the clips that are mixed with another one, from 0 to 1."""
+
+    resampling: float = 0.5
+    """Share of the clips that are played faster or slower."""
+
+    shifting: float = 1.0
+    """Share of the clips that are turned round in time."""
+
+    gain_db: float = 6.0
+    """Clips are made louder or quieter by up to this many decibels."""
+
+    noise: float = 0.2
+    """Share of the clips that noise is added to."""
+
+    masking: float = 0.5
+    """Share of the spectrograms of which a band and a span are covered."""
+
+    dropout: float = 0.2
+    """Share of the embedding that is dropped in training."""
+
+    averaging: float = 0.995
+    """Decay of the running average of the weights; 0 takes the last weights."""
+
+    imbalance: Imbalance = "none"
+    """For rare classes: "weights" makes them count more, "sampling" shows them more often."""
+
+    early_stop: int | None = None
+    """Epochs without a better validation loss after which training ends; never if not given."""
+
+    validation: float = 0.1
+    """Share of the training clips kept apart, by group, for curves and early stop; with official folds none is,
+    unless to stop early."""
+
+    test: float = 0.2
+    """Share of all clips kept apart, by group, for the figures, where no folds or parts are given."""
+
+    sample_rate: int | None = None
+    """Hz that the model works at; if not given, that of the clips, at most 32000."""
+
+    window_s: float | None = None
+    """Seconds that the network hears at once; if not given, as long as nearly all clips, at most 5."""
+
+    mono: Literal["mean"] | int = "mean"
+    """What of several channels: their "mean", or the number of one, from 0."""
+
+    precision: Precision = "auto"
+    """Of the network's arithmetic: "auto" takes bfloat16 where the processor multiplies it directly."""
+
+    threads: int | None = None
+    """Of the processor; all if not given."""
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        for name in ("mixing", "resampling", "shifting", "noise", "masking"):
+            self._check(name, _is_number(getattr(self, name), 0, 1), "a share from 0 to 1")
+        for name in ("dropout", "averaging", "validation", "test"):
+            value = getattr(self, name)
+            self._check(name, _is_number(value, 0, 1) and value < 1, "at least 0 and less than 1")
+        for name in ("epochs", "early_stop", "threads"):
+            value = getattr(self, name)
+            self._check(name, value is None or _is_whole(value, 1), "a whole number from 1")
+        self._check("seed", _is_whole(self.seed, 0), "a whole number from 0")
+        self._check("batch_size", _is_whole(self.batch_size, 2), "a whole number from 2, as the batch norms need")
+        self._check("learning_rate", _is_number(self.learning_rate, 1e-9, 10), "a number from 1e-9 to 10")
+        self._check("weight_decay", _is_number(self.weight_decay, 0, 10), "a number from 0 to 10")
+        self._check("gain_db", _is_number(self.gain_db, 0, 60), "a number of dB from 0 to 60")
+        rates_hz = self.sample_rate is None or (_is_whole(self.sample_rate, 4000) and self.sample_rate <= 192_000)
+        self._check("sample_rate", rates_hz, "a whole number of Hz from 4000 to 192000")
+        window_s = self.window_s is None or _is_number(self.window_s, 0.1, 120)
+        self._check("window_s", window_s, "a number of seconds from 0.1 to 120")
+        self._check("mono", self.mono == "mean" or _is_whole(self.mono, 0), "mean, or the number of a channel, from 0")
+        self._check("early_stop", self.early_stop is None or self.validation > 0, "used with a validation part")
+
+    def _check(self, name: str, holds: bool, rule: str) -> None:
+        if not holds:
+            raise UsageError(f"The '{name}' option of training must be {rule}. Got {getattr(self, name)!r} instead.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_number(value: object, least: float, most: float) -> bool:
+    # A NaN is in no range.
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most

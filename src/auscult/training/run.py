@@ -1,0 +1,234 @@
+"""`train`: from labelled sounds to a run folder with a model file, its figures and a page of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from auscult.classifier import load
+from auscult.data import Dataset, Split, open_dataset
+from auscult.errors import InputError, unique_problems
+from auscult.evaluation import Evaluation, evaluate
+from auscult.export.onnx import Parity, write_model_file
+from auscult.metrics import Figure
+from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
+from auscult.models.nets.mel_resnet import MelResNet
+from auscult.models.nets.waveform_net import WaveformNet
+from auscult.records import Waveform
+from auscult.training.folder import RunFolder
+from auscult.training.learner import Learner
+from auscult.training.loop import EpochRow, Fit, fit
+from auscult.training.material import Material, choose_split, prepare
+from auscult.training.memory import keep_freed_memory
+from auscult.training.options import TrainOptions
+from auscult.training.plan import TrainPlan, plan_training
+from auscult.training.summary import write_run_report, write_train_batch
+
+PACKAGES = ("auscult", "torch", "lightning", "numpy", "soundfile", "soxr", "onnxruntime")
+N_PARITY_CLIPS = 8
+N_PARITY_WINDOWS = 4  # of a longer clip, as much as makes this many lengths of a window
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished training.
+
+    `evaluation` is that of the model file on the test part, None where no clips were kept apart for testing; `metrics`
+    are its figures by name. `problems` are the clips that had to be left out, `notes` what a reader should know.
+    """
+
+    folder: Path
+    evaluation: Evaluation | None
+    problems: tuple[InputError, ...]
+    notes: tuple[str, ...]
+    model: Path
+    report: Path
+
+    @property
+    def metrics(self) -> dict[str, Figure]:
+        return self.evaluation.metrics if self.evaluation else {}
+
+    def metrics_dict(self) -> dict[str, Any]:
+        """What `metrics.json` holds."""
+        return self.evaluation.to_dict() if self.evaluation else {}
+
+
+def train(
+    source: str | Path | Dataset,
+    *,
+    output: str | Path,
+    options: TrainOptions | None = None,
+    fold: int | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train a model on labelled sounds, test it on sounds kept apart, and write a run folder.
+
+    Parameters
+    ----------
+    source : a folder or CSV of labelled sounds (see `auscult.data.open_dataset`), or a `Dataset`
+    output : the run's folder; new, empty, or with `resume` that of the same run
+    options : how to train
+    fold : test on this official fold and train on the others; None: test on the test part that was given, else on the
+        last official fold, else on clips held out by group
+    resume : go on with an interrupted run; it ends with the weights that it would have had without the interruption
+    quiet : show no progress
+
+    Raises
+    ------
+    DataError : the dataset cannot be trained on
+    UsageError : the folder holds another run
+    """
+    options = options or TrainOptions()
+    dataset = open_dataset(source)
+    return train_split(
+        dataset,
+        choose_split(dataset, fold, options),
+        output=Path(output),
+        source=str(dataset.root if isinstance(source, Dataset) else source),
+        fold=fold,
+        options=options,
+        resume=resume,
+        quiet=quiet,
+    )
+
+
+def train_split(
+    dataset: Dataset,
+    split: Split,
+    *,
+    output: Path,
+    source: str,
+    fold: int | None = None,
+    options: TrainOptions,
+    resume: bool,
+    quiet: bool,
+) -> Run:
+    """`train` with the split already chosen."""
+    keep_freed_memory()
+    plan = plan_training(dataset.select(split.train).clips(), options)
+    folder = RunFolder(output)
+    with folder.locked(), _threads(options.threads):
+        folder.open(config=_config(source, dataset, split, fold, options, plan), resume=resume)
+        material = prepare(dataset, split, plan, options, quiet=quiet)
+        material.split.to_csv(material.dataset, folder.split)
+        return _train_on(material, folder, options, quiet=quiet)
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    """Let torch use this many threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(wanted or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _train_on(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Run:
+    learner = build_learner(material, options)
+    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
+    fitted = fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
+    spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
+    parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material))
+    return finish(folder, material, options, fitted, parity, quiet=quiet)
+
+
+def build_learner(material: Material, options: TrainOptions) -> Learner:
+    """The network with its first weights, which depend on the seed alone."""
+    torch.manual_seed(options.seed)
+    features = material.plan.features
+    body = MelResNet(features.n_mels, options.size)
+    net = WaveformNet(features, body, len(material.dataset.labels), dropout=options.dropout)
+    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return Learner(
+        net,
+        material.train,
+        validation=material.validation,
+        task=material.dataset.task,
+        plan=material.plan,
+        options=options,
+    )
+
+
+def describe(material: Material, options: TrainOptions, last: EpochRow, *, name: str) -> ModelSpec:
+    """What the model file will say of itself."""
+    dataset, plan, split = material.dataset, material.plan, material.split
+    multi_label = dataset.task == "multi_label"
+    head = HeadSpec(
+        name="main",
+        task=dataset.task,
+        labels=dataset.labels,
+        thresholds=(0.5,) * len(dataset.labels) if multi_label else None,
+        aggregate="max" if multi_label else "mean",
+    )
+    seen = np.concatenate([split.train, split.validation])
+    provenance = Provenance(
+        dataset_digest=dataset.digest(),
+        split=split.name,
+        seed=options.seed,
+        packages={package: version(package) for package in PACKAGES},
+        metrics={"train_loss": last.train_loss, "val_accuracy": last.val_accuracy},
+        training_clips=tuple(sorted({clip.clip_id for clip in dataset.select(seen).clips()})),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return ModelSpec(
+        name=name,
+        heads=(head,),
+        sample_rate=plan.sample_rate,
+        window_samples=plan.window_samples,
+        hop_samples=plan.hop_samples,
+        mono=options.mono,
+        features=plan.features.to_dict(),
+        license="unspecified: that of the training clips holds",
+        provenance=provenance,
+    )
+
+
+def finish(
+    folder: RunFolder, material: Material, options: TrainOptions, fitted: Fit, parity: Parity, *, quiet: bool
+) -> Run:
+    """Measure the file that was written on the test part, and write the figures and the report."""
+    evaluation: Evaluation | None = None
+    problems = material.problems
+    if len(material.split.test):
+        evaluation = evaluate(load(folder.model), material.dataset.select(material.split.test), quiet=quiet)
+        evaluation.write(folder.path)
+        problems = unique_problems((*problems, *evaluation.problems))
+    notes = material.split.notes + (evaluation.notes if evaluation else ())
+    run = Run(folder.path, evaluation, problems, notes, folder.model, folder.report)
+    write_run_report(folder, material, options, fitted, parity, run)
+    return run
+
+
+def _sounds(material: Material) -> list[Waveform]:
+    """A few real clips, spread over the training part, to compare the file with the network on."""
+    chosen = np.unique(np.linspace(0, len(material.train) - 1, N_PARITY_CLIPS).astype(int))
+    most = N_PARITY_WINDOWS * material.plan.window_samples
+    return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
+
+
+def _config(
+    source: str, dataset: Dataset, split: Split, fold: int | None, options: TrainOptions, plan: TrainPlan
+) -> dict[str, Any]:
+    """Everything that the weights depend on, as `config.yaml` keeps it."""
+    return {
+        "auscult": version("auscult"),
+        "torch": version("torch"),
+        "source": source,
+        "fold": fold,
+        "dataset_digest": dataset.digest(),
+        "split": split.name,
+        "threads": torch.get_num_threads(),
+        "options": options.to_dict(),
+        "plan": plan.to_dict(),
+    }

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+import auscult as library
+from tests.tiny_models import describe, tiny_graph, tiny_spec, write_tiny_model
+
+from .conftest import Auscult, TrainedRun
+
+
+def test_json_is_what_python_says(auscult: Auscult, trained: TrainedRun) -> None:
+    path = trained.folder / "model.onnx"
+    done = auscult("models", "show", path, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.records == [library.load(path).describe()]
+    assert done.records[0]["training_clips"] == 10
+
+
+def test_text_tells_what_matters_within_the_terminal(auscult: Auscult, trained: TrainedRun) -> None:
+    done = auscult("models", "show", trained.folder / "model.onnx")
+    assert (done.code, done.err) == (0, "")
+    said = " ".join(done.out.split())
+    for words in (
+        "classes 2, one for each sound: high, low",
+        "sound 8000 Hz, mean of the channels",
+        "window 0.5 s, one every 0.25 s",
+        "front end 64 mel bands from 50 to 4000 Hz",
+        "trained on 10 clips",
+        f"SHA-256 {library.load(trained.folder / 'model.onnx').digest}",
+    ):
+        assert words in said
+    assert max(map(len, done.out.splitlines())) <= 80
+
+
+def test_many_classes_are_wrapped_and_what_is_not_known_is_left_out(auscult: Auscult, tmp_path: Path) -> None:
+    labels = [f"sound number {number}" for number in range(40)]
+    path = write_tiny_model(tmp_path / "model.onnx", tiny_spec(labels, task="multi_label"))
+    done = auscult("models", "show", path)
+    assert "classes         40, any number for each sound: sound number 0" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
+    assert "trained on" not in done.out
+    assert "None" not in done.out
+
+
+def truncated(path: Path) -> None:
+    write_tiny_model(path)
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def newer(path: Path) -> None:
+    spec = tiny_spec()
+    description = spec.to_json().replace('"format_version": 1', '"format_version": 2')
+    assert description != spec.to_json()
+    path.write_bytes(describe(tiny_graph(spec), description).SerializeToString())
+
+
+def other_onnx(path: Path) -> None:
+    onnx.save(tiny_graph(tiny_spec()), path)
+
+
+def text(path: Path) -> None:
+    path.write_text("this is not a model\n" * 10)
+
+
+def nothing(path: Path) -> None:
+    path.touch()
+
+
+def absent(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (truncated, "cut off"),
+        (newer, "newer"),
+        (other_onnx, "is an ONNX model without auscult's description"),
+        (text, "is not an ONNX file"),
+        (nothing, "the file holds no bytes"),
+        (absent, "there is no such file"),
+        (Path.mkdir, "is a folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["models", "classify", "evaluate"])
+def test_files_that_are_no_model_of_ours(
+    auscult: Auscult, tmp_path: Path, clip: Path, new_sounds: Path, make, said: str, command: str
+) -> None:
+    path = tmp_path / "model.onnx"
+    make(path)
+    arguments = {
+        "models": ["models", "show", path],
+        "classify": ["classify", clip, "--model", path, "--json"],
+        "evaluate": ["evaluate", path, new_sounds],
+    }[command]
+    done = auscult(*arguments)
+    assert (done.code, done.out) == (2, "")
+    (message,) = done.err.splitlines()
+    assert message.startswith(f"auscult: {path}: ")
+    assert said in message
+    assert "; " in message  # what to do

@@ -1,0 +1,265 @@
+"""Tables of paths and labels."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auscult.data import Dataset
+from auscult.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path, write_sound) -> Path:
+    for name in "abcd":
+        write_sound(tmp_path / "audio" / f"{name}.wav")
+    return tmp_path
+
+
+def table(folder: Path, text: str, *, encoding: str = "utf-8") -> Path:
+    path = folder / "labels.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def labels_of(dataset: Dataset) -> dict[str, tuple[str, ...] | None]:
+    return {clip.path.name: clip.labels for clip in dataset.clips()}
+
+
+def test_paths_start_at_the_csv_or_at_the_root(folder):
+    from_csv = Dataset.from_csv(table(folder, "path,label\naudio/a.wav,dog\naudio/b.wav,cat\n"))
+    assert from_csv.source_kind == "csv"
+    assert from_csv.task == "single_label"
+    assert [label.id for label in from_csv.labels] == ["cat", "dog"]
+    assert labels_of(from_csv) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+    from_root = Dataset.from_csv(table(folder, "path,label\na.wav,dog\nb.wav,cat\n"), root=folder / "audio")
+    assert from_root.digest() == from_csv.digest()
+    assert from_root.table["uri"].to_pylist() == ["a.wav", "b.wav"]
+
+
+def test_an_absolute_path_outside_the_root(folder, tmp_path_factory, write_sound):
+    elsewhere = write_sound(tmp_path_factory.mktemp("elsewhere") / "e.wav")
+    dataset = Dataset.from_csv(table(folder, f"path,label\naudio/a.wav,dog\n{elsewhere},cat\n"))
+    assert [clip.path for clip in dataset.clips()] == [folder / "audio" / "a.wav", elsewhere]
+    assert not any(".." in uri for uri in dataset.table["uri"].to_pylist())
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_separators_byte_order_marks_and_line_ends(folder, delimiter, encoding, newline):
+    rows = ["path,label", "audio/a.wav,Café", "", "audio/b.wav,cat", ""]
+    text = newline.join(rows).replace(",", delimiter)
+    dataset = Dataset.from_csv(table(folder, text, encoding=encoding))
+    assert labels_of(dataset) == {"a.wav": ("Café",), "b.wav": ("cat",)}
+
+
+def test_a_label_with_a_comma_stays_one_label(folder):
+    for text in (
+        'path,label\naudio/a.wav,"car, horn"\naudio/b.wav,cat\n',
+        "path;label\naudio/a.wav;car, horn\naudio/b.wav;cat\n",
+    ):
+        dataset = Dataset.from_csv(table(folder, text))
+        assert dataset.task == "single_label"
+        assert labels_of(dataset)["a.wav"] == ("car, horn",)
+
+
+def test_an_unquoted_comma_is_no_silent_second_field(folder):
+    with pytest.raises(DataError, match=r"line 2: each row must have 2 fields.*Got 3 instead; put quotes"):
+        Dataset.from_csv(table(folder, "path,label\naudio/a.wav,car,horn\naudio/b.wav,cat\n"))
+
+
+@pytest.mark.parametrize("path_name", ["path", "File", "filename", "file_name"])
+@pytest.mark.parametrize("label_name", ["label", "Class", "category", "target"])
+def test_usual_column_names(folder, path_name, label_name):
+    dataset = Dataset.from_csv(table(folder, f"id,{label_name}, {path_name}\n1,dog,audio/a.wav\n2,cat,audio/b.wav\n"))
+    assert labels_of(dataset) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+
+
+def test_unclear_columns_are_listed(folder):
+    text = "file,category,target\naudio/a.wav,dog,0\naudio/b.wav,cat,1\n"
+    with pytest.raises(DataError, match=r"Several are: \['category', 'target'\].*say which it is with 'label_column'"):
+        Dataset.from_csv(table(folder, text))
+    assert labels_of(Dataset.from_csv(table(folder, text), label_column="category"))["a.wav"] == ("dog",)
+    with pytest.raises(DataError, match=r"None is, among \['wav', 'label'\].*'path_column'"):
+        Dataset.from_csv(table(folder, "wav,label\naudio/a.wav,dog\n"))
+    with pytest.raises(DataError, match=r"'path_column' must be one of its columns, \['file', .*Got 'sound'"):
+        Dataset.from_csv(table(folder, text), path_column="sound", label_column="target")
+
+
+def test_values_are_text(folder):
+    dataset = Dataset.from_csv(table(folder, "path,label\naudio/a.wav,007\naudio/b.wav,1e3\naudio/c.wav,nan\n"))
+    assert [label.id for label in dataset.labels] == ["007", "1e3", "nan"]
+
+
+def test_split_fold_and_group(folder):
+    text = (
+        "path,label,split,fold,group\naudio/a.wav,dog,Training,1,x\naudio/b.wav,cat,dev,2,\naudio/c.wav,dog,eval,10,y\n"
+    )
+    clips = Dataset.from_csv(table(folder, text)).clips()
+    assert [(clip.split, clip.fold, clip.group) for clip in clips] == [
+        ("train", 1, "x"),
+        ("validation", 2, None),
+        ("test", 10, "y"),
+    ]
+
+
+def test_a_split_or_fold_that_is_none(folder):
+    with pytest.raises(DataError, match=r"line 2: a split must be one of train, .*Got 'maybe' instead"):
+        Dataset.from_csv(table(folder, "path,label,split\naudio/a.wav,dog,maybe\n"))
+    with pytest.raises(DataError, match=r"line 2: a fold must be a whole number. Got 'one' instead"):
+        Dataset.from_csv(table(folder, "path,label,fold\naudio/a.wav,dog,one\n"))
+
+
+def test_several_labels_by_a_chosen_delimiter(folder):
+    text = 'path,label\naudio/a.wav,"dog; car, horn"\naudio/b.wav,dog\naudio/c.wav,\n'
+    dataset = Dataset.from_csv(table(folder, text), label_delimiter=";")
+    assert dataset.task == "multi_label"
+    assert [label.id for label in dataset.labels] == ["car, horn", "dog"]
+    # The clip without a label is an example of none of the classes.
+    np.testing.assert_array_equal(dataset.targets(), [[1, 1], [0, 1], [0, 0]])
+
+
+def test_an_empty_delimiter(folder):
+    with pytest.raises(DataError, match="'label_delimiter' parameter must be a text"):
+        Dataset.from_csv(table(folder, "path,label\naudio/a.wav,dog\n"), label_delimiter="")
+
+
+def test_a_repeated_path_is_multi_label(folder):
+    text = "path,label\naudio/a.wav,dog\naudio/b.wav,cat\naudio/./a.wav,cat\naudio/b.wav,cat\n"
+    dataset = Dataset.from_csv(table(folder, text))
+    assert dataset.task == "multi_label"
+    assert labels_of(dataset) == {"a.wav": ("dog", "cat"), "b.wav": ("cat",)}
+
+
+def many(folder, write_sound, *more: str, header: str = "path,label", end: str = "") -> Path:
+    """A table of 40 files of two classes, and `more` rows after them."""
+    for i in range(40):
+        write_sound(folder / f"{i}.wav")
+    rows = [f"{i}.wav,{'cat' if i % 2 else 'dog'}{end}" for i in range(40)]
+    return table(folder, "\n".join([header, *rows, *more]))
+
+
+def test_a_single_file_under_two_labels_among_many_is_a_mistake(folder, write_sound):
+    with pytest.raises(DataError) as caught:
+        Dataset.from_csv(many(folder, write_sound, "7.wav,dog"))
+    message = str(caught.value)
+    assert "1 of 40 files stand under several labels, which looks like a mistake" in message
+    assert "7.wav (lines 9, 42)" in message
+    assert "Correct these rows; or, if clips may hold several labels, add a column 'task'" in message
+
+
+def test_one_in_twenty_under_two_labels_is_meant_so(folder, write_sound):
+    dataset = Dataset.from_csv(many(folder, write_sound, "7.wav,dog", "9.wav,dog"))
+    assert dataset.task == "multi_label"
+
+
+def test_a_table_may_say_its_task(folder, write_sound):
+    header, several = "path,label,task", ",multi_label"
+    dataset = Dataset.from_csv(many(folder, write_sound, f"7.wav,dog{several}", header=header, end=several))
+    assert dataset.task == "multi_label"
+    assert labels_of(dataset)["7.wav"] == ("cat", "dog")
+    alone = Dataset.from_csv(table(folder, "path,label,task\n1.wav,cat,multi_label\n2.wav,,multi_label\n"))
+    assert (alone.task, alone.problems) == ("multi_label", ())
+    assert labels_of(alone) == {"1.wav": ("cat",), "2.wav": ()}
+    single = Dataset.from_csv(
+        table(
+            folder,
+            "path,label,task\n"
+            + "".join(f"{name},single_label\n" for name in ("1.wav,cat", "2.wav,dog", "3.wav,cat", "3.wav,dog")),
+        )
+    )
+    assert labels_of(single) == {"1.wav": ("cat",), "2.wav": ("dog",)}
+    (problem,) = single.problems
+    assert problem.problem == "its rows disagree on label: ['cat', 'dog'] (line 4 of the table)"
+
+
+def test_a_column_called_task_that_says_something_else_is_not_read(folder):
+    dataset = Dataset.from_csv(table(folder, "path,label,task\naudio/a.wav,dog,7\naudio/b.wav,cat,8\n"))
+    assert (dataset.task, dataset.problems) == ("single_label", ())
+
+
+def test_a_column_without_any_value_is_as_good_as_none(folder):
+    text = "path,label,split,fold,group\naudio/a.wav,dog,,,\naudio/b.wav,cat,, ,\n"
+    dataset = Dataset.from_csv(table(folder, text))
+    assert dataset.problems == ()
+    assert {(clip.split, clip.fold, clip.group) for clip in dataset.clips()} == {(None, None, None)}
+
+
+def test_a_clip_may_be_left_out_of_the_split_and_is_then_in_no_part(folder):
+    text = "path,label,split,fold\naudio/a.wav,dog,train,1\naudio/b.wav,cat,left_out,\naudio/c.wav,cat,,1\n"
+    dataset = Dataset.from_csv(table(folder, text))
+    assert [(clip.path.name, clip.split, clip.fold) for clip in dataset.clips()] == [
+        ("a.wav", "train", 1),
+        ("b.wav", None, None),
+    ]
+    (problem,) = dataset.problems
+    assert problem.problem == "it has no split (line 4 of the table)"
+
+
+def test_a_row_twice_is_one_clip(folder):
+    text = "path,label\naudio/a.wav,dog\naudio/b.wav,cat\naudio/a.wav,dog\n"
+    dataset = Dataset.from_csv(table(folder, text))
+    assert dataset.task == "single_label"
+    assert len(dataset) == 2
+
+
+def test_bad_rows_are_named_and_the_others_go_on(folder, write_sound):
+    write_sound(folder / "audio" / "e.wav")
+    rows = [
+        "path,label,fold",
+        "audio/a.wav,dog,1",
+        "audio/b.wav,cat,2",
+        "audio/missing.wav,dog,1",
+        ",dog,1",
+        "audio/c.wav,,1",
+        "audio/d.wav,cat,",
+        "audio/e.wav,dog,1",
+        "audio/e.wav,dog,2",
+    ]
+    dataset = Dataset.from_csv(table(folder, "\n".join(rows)))
+    assert labels_of(dataset) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+    found = [(Path(problem.source).name, problem.kind, problem.problem) for problem in dataset.problems]
+    assert found == [
+        ("missing.wav", "missing", "there is no such file (line 4 of the table)"),
+        ("line 5 of the table", "invalid", "it names no file"),
+        ("c.wav", "invalid", "it has no label (line 6 of the table)"),
+        ("d.wav", "invalid", "it has no fold (line 7 of the table)"),
+        ("e.wav", "invalid", "its rows disagree on fold: ['1', '2'] (line 8 of the table)"),
+    ]
+
+
+def test_composed_names_find_decomposed_files(folder, write_sound):
+    on_disk = unicodedata.normalize("NFD", "héron.wav")
+    write_sound(folder / "audio" / on_disk)
+    text = unicodedata.normalize("NFC", "path,label\naudio/héron.wav,bird\naudio/a.wav,dog\n")
+    dataset = Dataset.from_csv(table(folder, text))
+    assert dataset.problems == ()
+    assert all(clip.path.is_file() for clip in dataset.clips())
+
+
+def test_no_file_is_there(folder):
+    with pytest.raises(DataError, match=r"none of the 2 sounds.*The first: .*x.wav: there is no such file \(line 2"):
+        Dataset.from_csv(table(folder, "path,label\nx.wav,dog\ny.wav,cat\n"))
+
+
+@pytest.mark.parametrize("text", ["", "path,label\n", "path,label\n\n,\n"])
+def test_a_table_without_rows(folder, text):
+    with pytest.raises(DataError, match="at least one row are needed"):
+        Dataset.from_csv(table(folder, text))
+
+
+def test_tables_that_are_none(folder):
+    path = folder / "labels.csv"
+    path.write_bytes("path,label\nä.wav,dog\n".encode("latin-1"))
+    with pytest.raises(DataError, match="must be UTF-8"):
+        Dataset.from_csv(path)
+    with pytest.raises(DataError, match=r"cannot be read .No such file"):
+        Dataset.from_csv(folder / "absent.csv")
+    with pytest.raises(DataError, match="each column must have a name of its own"):
+        Dataset.from_csv(table(folder, "path,label,label\na,b,c\n"))
+    with pytest.raises(DataError, match="not a table that can be read"):
+        Dataset.from_csv(table(folder, 'path,label\n"a,b\n'))

@@ -26,7 +26,9 @@ def emit(text: str) -> None:
     BrokenPipeError : where the reader has gone
     """
     try:
-        print(text, flush=True)
+        # Text and line end in one call: Ctrl-C cannot come between the two.
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -235,7 +235,7 @@ def test_channels(tmp_path: Path) -> None:
     assert decode(many).samples.shape == (1024, 10)
     assert load_waveform(many, sample_rate=16000).samples.shape == (10,)
     too_many = wav_header(data_bytes=120_000, n_channels=60_000) + bytes(120_000)
-    check_refused(too_many, "damaged", "Too many channels", ways=[probe, *WAYS])
+    check_refused(too_many, "damaged", "Too many channels|60000 channels", ways=[probe, *WAYS])
     check_refused(wav_header(data_bytes=100, n_channels=0) + bytes(100), "damaged", "Channel count is zero")
     check_refused(wav_header(data_bytes=100, sample_rate=0) + bytes(100), "damaged", "cannot be read as one")
 

@@ -58,3 +58,18 @@ def test_a_picture_in_an_mp4_is_no_sound(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no sound that can be decoded") as error:
         probe(tmp_path / "silent.mp4")
     assert error.value.kind == "unsupported"
+
+
+def test_a_title_in_another_encoding(tmp_path: Path) -> None:
+    import av
+
+    with av.open(tmp_path / "title.m4a", "w", format="ipod") as container:
+        container.metadata["title"] = "caf_ on Sunday"
+        stream = container.add_stream("aac", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    content = (tmp_path / "title.m4a").read_bytes()
+    assert b"caf_ on" in content
+    assert probe(content.replace(b"caf_ on", b"caf\xe9 on")).sample_rate == 16000

@@ -30,6 +30,9 @@ _FORMATS = (
     "tta,flac,au"
 )
 
+#: As many as libsndfile reads: that a file is read must not depend on which of the two is at hand.
+MAX_CHANNELS = 1024
+
 #: What silence and full scale are in FFmpeg's integer sample types.
 _INTEGER_SCALES = {"u8": (128, 2.0**7), "s16": (0, 2.0**15), "s32": (0, 2.0**31), "s64": (0, 2.0**63)}
 
@@ -47,8 +50,8 @@ class PyavReader:
         try:
             self._container = av.open(
                 source.file,
-                metadata_errors="ignore",
                 options={"format_whitelist": _FORMATS, "protocol_whitelist": "none"},
+                **_titles_in_any_encoding(av.__version__),
             )
         except self._errors as error:
             raise self._error(error) from error
@@ -94,6 +97,9 @@ class PyavReader:
         stream, codec = self._stream, self._stream.codec_context
         if not codec.sample_rate or not codec.channels:
             raise InputError(self.name, "damaged", "its header names no sample rate or no channels", "copy it again")
+        if codec.channels > MAX_CHANNELS:
+            problem = f"its header names {codec.channels} channels, and {MAX_CHANNELS} are the most that are read"
+            raise InputError(self.name, "damaged", problem, "copy it again, or split it")
         container = self._container.format.name.split(",")[0]
         n_frames = None
         if container == "mov" and stream.duration is not None:
@@ -129,6 +135,11 @@ class PyavReader:
         return InputError(
             self.name, "damaged", f"it cannot be decoded to its end ({said})", "copy or download it again"
         )
+
+
+def _titles_in_any_encoding(version: str) -> dict[str, str]:
+    """What lets `av.open` take a file whose titles are not UTF-8; from 19 on it does so unasked."""
+    return {"metadata_errors": "ignore"} if int(version.partition(".")[0]) < 19 else {}
 
 
 def _as_float(frame: Any) -> FloatArray:

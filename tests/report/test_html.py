@@ -153,7 +153,8 @@ def test_on_paper_it_is_light_and_without_players(page: str, tmp_path: Path, bro
     assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     assert tab.evaluate("getComputedStyle(document.querySelector('audio')).display") == "none"
     # The light pictures, not those of dark screens.
-    assert tab.evaluate("[...document.images].every(image => image.currentSrc === image.src)")
+    # The browser chooses them anew some moments after the medium has changed.
+    tab.wait_for_function("[...document.images].every(image => image.currentSrc === image.src)")
     tab.close()
 
 

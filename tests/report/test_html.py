@@ -54,6 +54,7 @@ def test_it_is_well_formed_and_speaks_of_everything(page: str) -> None:
     assert sections == ["result", "learning", "confusion", "classes", "mistakes", "model", "data", "repeat"]
     assert [link["href"] for link in outline.all("a")] == [f"#{name}" for name in sections]
     assert len(outline.all("h1")) == 1
+    assert "Clips of each of 4 classes, in each part of the data." in [image["alt"] for image in outline.all("img")]
     assert all(image["alt"] for image in outline.all("img"))
     assert all(heading.get("scope") in ("col", "row") for heading in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table")) == 3
@@ -175,7 +176,7 @@ def test_in_a_browser(page: str, tmp_path: Path, browser: Any, scheme: str, widt
     assert said == []
     assert {url.split(":")[0] for url in asked} <= {"file", "data"}
     assert [url for url in asked if url.startswith("file:")] == [path.as_uri()]
-    assert tab.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True] * 4
+    assert tab.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True] * 5
     assert tab.evaluate("[...document.querySelectorAll('audio')].map(a => [a.error, a.duration])") == [[None, 1]]
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from auscult.files import write_text
 from auscult.metrics import ClassFigures, Figure, normalise_rows
-from auscult.report.charts import plot_confusion, plot_learning_curves
+from auscult.report.charts import plot_class_histogram, plot_confusion, plot_learning_curves
 from auscult.report.fragments import (
     Html,
     bar,
@@ -30,7 +30,7 @@ from auscult.report.fragments import (
     table,
 )
 from auscult.report.plots import plot_spectrogram
-from auscult.report.run_report import DataFacts, Mistake, ModelFacts, RunReport
+from auscult.report.run_report import Mistake, ModelFacts, RunReport
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
 UNKNOWN = escaped("–")
@@ -78,7 +78,7 @@ def report_html(report: RunReport) -> Html:
         ("classes", "Classes", _classes(report.classes)),
         ("mistakes", "Worst mistakes", _mistakes(report.mistakes)),
         ("model", "Model", _model(report.model)),
-        ("data", "Data", _data(report.data)),
+        ("data", "Data", _data(report)),
         ("repeat", "Repeat it", _repeat(report)),
     ]
     filled = [(identity, heading, content) for identity, heading, content in parts if content]
@@ -262,14 +262,20 @@ def _model(model: ModelFacts | None) -> Html:
     )
 
 
-def _data(data: DataFacts | None) -> Html:
+def _data(report: RunReport) -> Html:
+    data = report.data
     if data is None:
         return Html("")
     clips = ", ".join(f"{part} {n}" for part, n in data.parts.items())
     facts = [("Clips", escaped(clips)), ("Recordings (groups)", escaped(data.n_groups))]
     if data.n_folds:
         facts.append(("Folds", escaped(data.n_folds)))
-    return definitions([*facts, ("Split", escaped(data.split)), ("Digest", element("code", escaped(data.digest)))])
+    facts += [("Split", escaped(data.split)), ("Digest", element("code", escaped(data.digest)))]
+    if not data.clips_of_classes:
+        return definitions(facts)
+    draw = partial(plot_class_histogram, report.labels, data.clips_of_classes)
+    alt = f"Clips of each of {len(report.labels)} classes, in each part of the data."
+    return joined([definitions(facts), picture(draw, alt=alt, least_px=520)])
 
 
 def _repeat(report: RunReport) -> Html:

@@ -29,13 +29,17 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class DataFacts:
-    """The sounds: clips of each part, how many recordings (groups) and folds, and how the parts were made."""
+    """The sounds: clips of each part, how many recordings (groups) and folds, and how the parts were made.
+
+    `clips_of_classes` has for each part the clips of each class, in the order of the report's labels; it may be empty.
+    """
 
     parts: Mapping[str, int]
     n_groups: int
     n_folds: int
     digest: str
     split: str
+    clips_of_classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

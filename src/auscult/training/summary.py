@@ -206,13 +206,16 @@ def _model_facts(path: Path, n_parameters: int) -> ModelFacts:
 
 def _data_facts(material: Material) -> DataFacts:
     split, dataset = material.split, material.dataset
-    parts = {part: len(getattr(split, part)) for part in ("train", "validation", "test")}
+    rows = {part: getattr(split, part) for part in ("train", "validation", "test")}
+    rows = {part: indices for part, indices in rows.items() if len(indices)}
+    present = dataset.targets() > 0
     return DataFacts(
-        parts={part: count for part, count in parts.items() if count},
+        parts={part: len(indices) for part, indices in rows.items()},
         n_groups=len(np.unique(dataset.groups())),
         n_folds=len(dataset.folds()),
         digest=dataset.digest(),
         split=split.name,
+        clips_of_classes={part: tuple(present[indices].sum(axis=0).tolist()) for part, indices in rows.items()},
     )
 
 

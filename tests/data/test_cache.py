@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from auscult.data import WaveformCache, default_cache_folder, waveform_key
-from auscult.errors import OutputError
+from auscult.errors import InputError, OutputError
 
 KEY = "0123456789abcdef"
 
@@ -108,7 +108,25 @@ def test_another_npy_file_counts_as_absent(cache, other):
 def test_what_cannot_be_put(cache, array):
     with pytest.raises(ValueError, match="must be float32 with axes"):
         cache.put(KEY, array)
-    assert not cache.folder.exists()
+    assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
+
+
+def test_blocks_are_the_whole(cache):
+    samples = np.random.default_rng(0).normal(size=10_000).astype(np.float32)
+    cache.put_blocks(KEY, np.split(samples, [1, 1, 700, 9_999]))
+    assert np.array_equal(cache.get(KEY), samples)
+    assert np.array_equal(np.load(file_of(cache)), samples)
+
+
+def test_a_sound_that_ends_in_the_middle_leaves_nothing(cache):
+    def blocks():
+        yield np.ones(100, np.float32)
+        raise InputError("a.wav", "damaged", "it is cut off", "copy it again")
+
+    with pytest.raises(InputError, match="cut off"):
+        cache.put_blocks(KEY, blocks())
+    assert KEY not in cache
+    assert [path for path in cache.folder.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("key", ["", "ab", "../../etc/passwd", "0123456789ABCDEF", "g" * 16, KEY + "\n"])

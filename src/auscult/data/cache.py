@@ -14,9 +14,11 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Iterable
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -87,11 +89,16 @@ class WaveformCache:
         ValueError : not a one-dimensional float32 array with at least one sample
         OutputError : the disk is full, or the folder cannot be written
         """
-        if array.ndim != 1 or array.dtype != np.float32 or not len(array):
-            raise ValueError(
-                "The 'array' parameter of WaveformCache.put must be float32 with axes (samples,), not empty. "
-                f"Got {array.dtype} of shape {array.shape} instead."
-            )
+        self.put_blocks(key, [array])
+
+    def put_blocks(self, key: str, blocks: Iterable[FloatArray]) -> None:
+        """Store the samples of `blocks`, one after another, as one array; a block at a time is in memory.
+
+        Raises
+        ------
+        ValueError : a block is not a one-dimensional float32 array, or there is no sample in them
+        OutputError : the disk is full, or the folder cannot be written
+        """
         path = self._path(key)
         temporary: str | None = None
         try:
@@ -99,8 +106,7 @@ class WaveformCache:
             self._unfinished.mkdir(exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=self._unfinished, prefix=key)
             with open(handle, "wb") as file:
-                file.write(_header(len(array)))
-                file.write(np.ascontiguousarray(array, dtype=_SAMPLES).data)
+                _write_array(file, blocks)
             # No fsync: thousands of them take minutes, and what a power cut may cost is found by its size.
             os.replace(temporary, path)
         except OSError as error:
@@ -155,6 +161,27 @@ def default_cache_folder() -> Path:
         return Path(home).expanduser() / "waveforms"
     platformdirs = require_extra("platformdirs", extra="data", purpose="finding the cache folder")
     return Path(platformdirs.user_cache_path("auscult", appauthor=False)) / "waveforms"
+
+
+def _write_array(file: BinaryIO, blocks: Iterable[FloatArray]) -> None:
+    n_samples = 0
+    file.write(_header(1))
+    for block in blocks:
+        if block.ndim != 1 or block.dtype != np.float32:
+            raise _not_samples(f"{block.dtype} of shape {block.shape}")
+        file.write(np.ascontiguousarray(block, dtype=_SAMPLES).data)
+        n_samples += len(block)
+    if not n_samples:
+        raise _not_samples("no sample")
+    # Only now is their number known; the header is the same length for every one.
+    file.seek(0)
+    file.write(_header(n_samples))
+
+
+def _not_samples(got: str) -> ValueError:
+    return ValueError(
+        f"The arrays of WaveformCache must be float32 with axes (samples,), not empty. Got {got} instead."
+    )
 
 
 def _n_samples(handle: int) -> int | None:

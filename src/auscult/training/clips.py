@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from auscult.audio import MonoPolicy, decoding_version, load_waveform
+from auscult.audio import MonoPolicy, decoding_version, iter_waveform
 from auscult.data import Clip, WaveformCache, waveform_key
 from auscult.errors import AuscultError, InputError
 from auscult.progress import progress
@@ -80,8 +80,9 @@ def fill_cache(
 def _decode_into(cache: WaveformCache, key: str, clip: Clip, sample_rate: int, mono: MonoPolicy) -> InputError | None:
     try:
         start_s, end_s = clip.range_s()
-        waveform = load_waveform(clip.path, sample_rate=sample_rate, mono=mono, start_s=start_s, end_s=end_s)
+        # By blocks: several recordings of hours are decoded at once, and none of them has to fit into memory.
+        blocks = iter_waveform(clip.path, sample_rate=sample_rate, mono=mono, start_s=start_s, end_s=end_s)
+        cache.put_blocks(key, blocks)
     except InputError as problem:
         return problem
-    cache.put(key, waveform.samples)
     return None

@@ -6,6 +6,7 @@
     ├── InputError               1   one sound could not be read; the others are still done
     ├── OutputError              1   a result could not be written (disk full, no permission)
     │   └── OutputNameError      1   no file can have the name of that one; the others are still written
+    ├── DownloadError            1   a file that is kept (a named model, a corpus) could not be fetched
     └── UsageError               2   what was asked for cannot be done, whatever the sounds are
         ├── DataError            2   a dataset as a whole does not fit (no labels, one class, a leaking split)
         ├── ModelFileError       2   a model file is damaged, of a newer format, or not one of ours
@@ -88,6 +89,34 @@ class OutputError(AuscultError):
 
 class OutputNameError(OutputError):
     """A result whose name no file can have there: too long, or that of a folder."""
+
+
+class DownloadError(AuscultError):
+    """A file that could not be fetched whole and right.
+
+    Parameters
+    ----------
+    url : where it should come from
+    kind : "unreachable" (no answer, too slow, broken off too often), "missing" (404, 410), "no_permission" (401, 403),
+        "damaged" (other bytes than expected), "unsupported" (neither http nor https)
+    problem : what went wrong, in words
+    next_step : what the user can do about it
+
+    Examples
+    --------
+    >>> print(DownloadError("https://a.org/x", "missing", "the server answered 404", "upgrade auscult"))
+    https://a.org/x: the server answered 404; upgrade auscult
+    """
+
+    def __init__(self, url: str, kind: InputErrorKind, problem: str, next_step: str) -> None:
+        super().__init__(url, kind, problem, next_step)
+        self.url = url
+        self.kind = kind
+        self.problem = problem
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.problem}; {self.next_step}"
 
 
 class UsageError(AuscultError):

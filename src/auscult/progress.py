@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Literal, Protocol
 
 LINES = 10  # where there is no terminal, say something this many times
 
@@ -19,9 +19,12 @@ class Advance(Protocol):
     def __call__(self, note: str = "", *, done: int = 1) -> None: ...
 
 
+Unit = Literal["pieces", "bytes"]
+
+
 @contextmanager
-def progress(text: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
-    """Show `text` and how many of `total` pieces are done.
+def progress(text: str, total: int, *, unit: Unit = "pieces", quiet: bool = False) -> Iterator[Advance]:
+    """Show `text` and how many of `total` pieces, or bytes, are done.
 
     Examples
     --------
@@ -32,10 +35,28 @@ def progress(text: str, total: int, *, quiet: bool = False) -> Iterator[Advance]
     if quiet or total == 0:
         yield _say_nothing
     elif sys.stderr.isatty():
-        with _bar(text, total) as advance:
+        with _bar(text, total, unit) as advance:
             yield advance
     else:
-        yield _Lines(text, total)
+        yield _Lines(text, total, unit)
+
+
+def bytes_in_words(n_bytes: int) -> str:
+    """A size for people, in decimal units, as disks and networks are measured.
+
+    Examples
+    --------
+    >>> bytes_in_words(4126810), bytes_in_words(0), bytes_in_words(999_960)
+    ('4.1 MB', '0 bytes', '1.0 MB')
+    """
+    if n_bytes < 1000:
+        return f"{n_bytes} bytes"
+    size = n_bytes / 1000
+    for name in ("kB", "MB", "GB"):
+        if round(size, 1) < 1000:
+            return f"{size:.1f} {name}"
+        size /= 1000
+    return f"{size:.1f} TB"
 
 
 def _say_nothing(note: str = "", *, done: int = 1) -> None:
@@ -45,9 +66,10 @@ def _say_nothing(note: str = "", *, done: int = 1) -> None:
 class _Lines:
     """One line for each tenth of the work, for logs."""
 
-    def __init__(self, text: str, total: int) -> None:
+    def __init__(self, text: str, total: int, unit: Unit) -> None:
         self.text = text
         self.total = total
+        self.in_words = bytes_in_words if unit == "bytes" else str
         self.done = 0
 
     def __call__(self, note: str = "", *, done: int = 1) -> None:
@@ -55,18 +77,26 @@ class _Lines:
         self.done += done
         if self.done * LINES // self.total > before:
             detail = f"  {note}" if note else ""
-            print(f"{self.text}: {self.done} of {self.total}{detail}", file=sys.stderr, flush=True)
+            done, total = self.in_words(self.done), self.in_words(self.total)
+            print(f"{self.text}: {done} of {total}{detail}", file=sys.stderr, flush=True)
 
 
 @contextmanager
-def _bar(text: str, total: int) -> Iterator[Advance]:
+def _bar(text: str, total: int, unit: Unit) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        DownloadColumn() if unit == "bytes" else MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )

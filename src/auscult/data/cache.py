@@ -23,7 +23,7 @@ from typing import BinaryIO
 import numpy as np
 
 from auscult.errors import OutputError
-from auscult.extras import require_extra
+from auscult.home import home_folder
 from auscult.records import FloatArray
 
 _KEY = re.compile(r"[0-9a-f]{8,64}")
@@ -156,11 +156,8 @@ def waveform_key(
 
 
 def default_cache_folder() -> Path:
-    """Where waveforms are kept: ``$AUSCULT_HOME/waveforms`` if that is set, else the user's cache folder."""
-    if home := os.environ.get("AUSCULT_HOME"):
-        return Path(home).expanduser() / "waveforms"
-    platformdirs = require_extra("platformdirs", extra="data", purpose="finding the cache folder")
-    return Path(platformdirs.user_cache_path("auscult", appauthor=False)) / "waveforms"
+    """Where waveforms are kept; see `auscult.home`."""
+    return home_folder("waveforms")
 
 
 def _write_array(file: BinaryIO, blocks: Iterable[FloatArray]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auscult.training.run import Run, train
 
 # What the extra `train` brings; the quickest to import first, so that a missing one is soon told.
-PACKAGES = ("yaml", "filelock", "pyarrow", "matplotlib", "onnx", "onnxscript", "torch", "lightning")
+PACKAGES = ("yaml", "pyarrow", "matplotlib", "onnx", "onnxscript", "torch", "lightning")
 
 _HOMES = {
     "CrossValidation": "cross_validation",

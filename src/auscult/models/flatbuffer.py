@@ -53,7 +53,7 @@ def read_root(data: bytes | memoryview, *, identifier: bytes | None = None) -> T
     >>> builder.StartObject(2)
     >>> builder.PrependUOffsetTRelativeSlot(0, name, 0)
     >>> builder.PrependInt32Slot(1, 44100, 0)
-    >>> builder.Finish(builder.EndObject(), file_identifier=b"DEMO")
+    >>> n_bytes = builder.Finish(builder.EndObject(), file_identifier=b"DEMO")
     >>> table = read_root(bytes(builder.Output()), identifier=b"DEMO")
     >>> table.text(0), table.integer(1), table.integer(2, "<i2", -1)
     ('rain', 44100, -1)

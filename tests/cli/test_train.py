@@ -118,7 +118,7 @@ def test_help_names_each_option_once_with_its_default(auscult: Auscult) -> None:
     named = [first or second for first, second in named]
     for option in TrainOptions().to_dict():
         assert named.count(f"--{option.replace('_', '-')}") == 1
-    assert f"[default: {TrainOptions().learning_rate}]" in " ".join(done.out.replace("│", " ").split())
+    assert f"[default: {TrainOptions().weight_decay}]" in " ".join(done.out.replace("│", " ").split())
     assert all(title in done.out for title in TRAINING_PANELS)
     assert "[default: False]" not in done.out
     assert max(map(len, done.out.splitlines())) <= 80

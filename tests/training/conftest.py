@@ -15,7 +15,7 @@ from auscult.models.nets.waveform_net import WaveformNet
 from auscult.training.clips import ClipStore
 from auscult.training.learner import Learner
 from auscult.training.options import TrainOptions
-from auscult.training.plan import TrainPlan
+from auscult.training.plan import SCRATCH, TrainPlan, settle
 
 SAMPLE_RATE = 8000
 
@@ -55,9 +55,9 @@ def make_learner(store: ClipStore) -> Callable[..., Learner]:
     def make(*, epochs: int = 3, **options) -> Learner:
         import torch
 
-        chosen = TrainOptions(size="tiny", batch_size=8, **options)
+        chosen = settle(TrainOptions(size="tiny", batch_size=8, **options), SCRATCH, epochs)
         features = preset("auscult", sample_rate=SAMPLE_RATE)
-        plan = TrainPlan(features, window_samples=4000, hop_samples=2000, epochs=epochs)
+        plan = TrainPlan(SAMPLE_RATE, features, window_samples=4000, hop_samples=2000, epochs=epochs)
         torch.manual_seed(chosen.seed)
         net = WaveformNet(features, MelResNet(features.n_mels, "tiny"), 2, dropout=chosen.dropout)
         empty = store.subset(np.array([], dtype=np.int64))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from auscult.training.learner import class_weights, cosine_with_warm_up, refresh_batch_norms, told_right
+from auscult.training.learner import batch_norms, class_weights, cosine_with_warm_up, refresh_batch_norms, told_right
 
 
 def test_class_weights_make_classes_count_the_same():
@@ -52,7 +52,7 @@ def test_refreshed_batch_norms_hold_the_mean_and_variance_of_the_batches():
     net = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5)).train()
     net(100 + torch.randn(8, 3))
     batches = [torch.randn(16, 3) * scale + shift for scale, shift in ((1.0, 0.0), (2.0, 5.0))]
-    refresh_batch_norms(net, batches)
+    refresh_batch_norms(net, batch_norms(net), batches)
     norm = net[0]
     assert torch.allclose(norm.running_mean, torch.stack([one.mean(dim=0) for one in batches]).mean(dim=0), atol=1e-6)
     assert torch.allclose(norm.running_var, torch.stack([one.var(dim=0) for one in batches]).mean(dim=0), atol=1e-5)

@@ -14,7 +14,7 @@ from auscult.audio import plan_windows
 from auscult.data import Clip
 from auscult.errors import DataError, UsageError
 from auscult.training.options import TrainOptions
-from auscult.training.plan import auto_epochs, plan_training
+from auscult.training.plan import SCRATCH, plan_training
 
 
 def clip(seconds: float, sample_rate: int, **changes) -> Clip:
@@ -76,7 +76,7 @@ def test_options_win():
 
 
 def test_epochs_fall_with_the_number_of_clips_within_bounds():
-    epochs = [auto_epochs(n) for n in (1, 100, 400, 1000, 3000, 10**6)]
+    epochs = [SCRATCH.epochs(n) for n in (1, 100, 400, 1000, 3000, 10**6)]
     assert epochs == sorted(epochs, reverse=True)
     assert epochs[0] <= 250
     assert epochs[-1] == 30

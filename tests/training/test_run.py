@@ -183,7 +183,7 @@ class TestAFolderAClass:
         self, folders_run, folders, tmp_path, monkeypatch, cache_home
     ):
         decoded = []
-        monkeypatch.setattr(clips, "load_waveform", lambda path, **_: decoded.append(path))
+        monkeypatch.setattr(clips, "iter_waveform", lambda path, **_: decoded.append(path))
         run = train(folders, output=tmp_path / "run", options=quick(validation=0.2, imbalance="weights"), quiet=True)
         assert decoded == []
 

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 # A panel for each, in this order; options that are named nowhere here are in the last.
 TRAINING_PANELS: Mapping[str, tuple[str, ...]] = {
-    "Training": ("backbone", "size", "epochs", "seed", "imbalance", "early-stop", "validation", "test", "threads"),
+    "What training begins from": (
+        "backbone",
+        "strategy",
+        "unfreeze-epoch",
+        "milestones",
+        "head",
+        "layer-decay",
+        "size",
+    ),
+    "Training": ("epochs", "time", "seed", "imbalance", "early-stop", "validation", "test", "threads"),
     "What the model hears": ("sample-rate", "window-s", "mono"),
     "Augmentation": ("mixing", "resampling", "shifting", "gain-db", "noise", "masking"),
     "Fine points of training": (),

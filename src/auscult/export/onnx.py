@@ -26,7 +26,6 @@ from auscult.audio import plan_windows
 from auscult.classifier import Classifier, load
 from auscult.errors import AuscultError, InputError
 from auscult.extras import require_extra
-from auscult.features.torch_mel import LogMel
 from auscult.files import atomic_path
 from auscult.models.modelfile import METADATA_KEY, ModelSpec
 from auscult.models.nets.waveform_net import WaveformNet, activate
@@ -48,19 +47,18 @@ class Parity:
 class ShippedNet(nn.Module):
     """The graph of a model file: waveform in; scores, logits and embedding out.
 
-    The front end is the matrix-product version of the one that training used. Calibration is an affine map of each
-    logit before the activation, the identity until it is fitted.
+    A log-mel front end is the matrix-product version of the one that training used. Calibration is an affine map of
+    each logit before the activation, the identity until it is fitted.
     """
 
     def __init__(self, net: WaveformNet, task: str) -> None:
         super().__init__()
-        n_classes = net.head.out_features
-        self.front_end = LogMel(net.features, transform="matmul")
+        self.front_end = net.exported_front_end()
         self.body = net.body
         self.head = net.head
         self.task = task
-        self.calibration_scale = nn.Parameter(torch.ones(n_classes), requires_grad=False)
-        self.calibration_bias = nn.Parameter(torch.zeros(n_classes), requires_grad=False)
+        self.calibration_scale = nn.Parameter(torch.ones(net.n_classes), requires_grad=False)
+        self.calibration_bias = nn.Parameter(torch.zeros(net.n_classes), requires_grad=False)
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         embedding = self.body(self.front_end(waveform))

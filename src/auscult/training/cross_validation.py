@@ -25,9 +25,10 @@ from auscult.evaluation import Evaluation
 from auscult.files import csv_text, write_text
 from auscult.metrics import Figure
 from auscult.progress import progress
+from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
 from auscult.training.options import TrainOptions
-from auscult.training.plan import auto_epochs
+from auscult.training.plan import SCRATCH
 from auscult.training.run import Run, train_split
 from auscult.training.summary import write_cross_validation_report
 
@@ -159,7 +160,7 @@ def _config(dataset: Dataset, splits: Sequence[tuple[str, Split]], options: Trai
 
 def _at_once(work: Sequence[FoldWork], jobs: int, *, quiet: bool) -> list[Run]:
     """Each fold in a process of its own, `jobs` at a time; the first that fails, and Ctrl-C, stop the others."""
-    epochs = [one.options.epochs or auto_epochs(len(one.split.train)) for one in work]
+    epochs = [one.options.epochs or _epochs(one) for one in work]
     context = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads half alive
     others = set(multiprocessing.active_children())
     with (
@@ -191,6 +192,11 @@ def _at_once(work: Sequence[FoldWork], jobs: int, *, quiet: bool) -> list[Run]:
             for process in processes if stuck else ():
                 process.kill()
             raise
+
+
+def _epochs(work: FoldWork) -> int:
+    recipe = SCRATCH if work.options.backbone == "auto" else find_backbone(work.options.backbone).recipe
+    return recipe.epochs(len(work.split.train))
 
 
 def _stop_when_told() -> None:

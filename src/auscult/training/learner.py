@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -25,12 +25,13 @@ from auscult.training.batches import Batch, TrainBatches, plain_batches, random_
 from auscult.training.clips import ClipStore
 from auscult.training.options import TrainOptions
 from auscult.training.plan import TrainPlan
+from auscult.training.strategies import body_layers, freeze, parameter_groups, trained_layers
 
 WARM_UP = 0.05  # share of all steps in which the learning rate rises
 
 
 class Learner(pl.LightningModule):
-    """Trains a `WaveformNet` on a `ClipStore`, step by step.
+    """Trains a `WaveformNet` on a `ClipStore`, step by step. Of the `options`, all that a recipe settles must be.
 
     `averaged` is the running average of the weights; it is what training gives in the end.
     """
@@ -86,18 +87,40 @@ class Learner(pl.LightningModule):
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         return Batch(batch.waveforms.to(device), batch.targets.to(device), batch.step)
 
+    # What trains -----------------------------------------------------------------------------------------------------
+
+    def on_train_epoch_start(self) -> None:
+        self.thaw()
+
+    def train(self, mode: bool = True) -> Learner:
+        super().train(mode)
+        if mode:
+            self.thaw()
+        return self
+
+    def thaw(self) -> None:
+        """Freeze what does not train in this epoch, and nothing else."""
+        n_layers = len(body_layers(self.net.body))
+        freeze(self.net, trained_layers(self.options, epoch=self._epoch(), epochs=self.plan.epochs, n_layers=n_layers))
+
+    def _epoch(self) -> int:
+        return self.current_epoch if self._trainer is not None else 0
+
     # Steps -----------------------------------------------------------------------------------------------------------
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         # Dropout takes no generator.
         torch.manual_seed(random_seed(self.options.seed, self.current_epoch, batch.step, 2))
-        logits, _ = self.net.from_log_mel(self.log_mels(batch, self.current_epoch))
+        logits, _ = self.net.from_features(self.features(batch, self.current_epoch))
         return self.loss(logits, batch.targets)
 
-    def log_mels(self, batch: Batch, epoch: int) -> Tensor:
-        """What the network is shown of a batch: log-mels `(batch, mels, frames)`, masked."""
+    def features(self, batch: Batch, epoch: int) -> Tensor:
+        """What the body is shown of a batch: log-mels `(batch, mels, frames)`, masked, or waveforms as they are."""
+        features: Tensor = self.net.front_end(batch.waveforms)
+        if features.ndim != 3:
+            return features
         generator = Generator().manual_seed(random_seed(self.options.seed, epoch, batch.step, 1))
-        return self.mask(self.net.front_end(batch.waveforms), generator)
+        return self.mask(features, generator)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         self.averaged.update_parameters(self.net)
@@ -115,13 +138,14 @@ class Learner(pl.LightningModule):
     # Optimisation ----------------------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.AdamW(
-            _parameter_groups(self.net, self.options.weight_decay), lr=self.options.learning_rate
-        )
+        groups = parameter_groups(self.net, self.options)
+        optimizer = torch.optim.AdamW(groups)
         n_steps = self.plan.epochs * steps_per_epoch(len(self.clips), self.options.batch_size)
         scheduler: torch.optim.lr_scheduler.LRScheduler
         if self.options.schedule == "one_cycle":
-            scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.options.learning_rate, total_steps=n_steps)
+            scheduler = torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, [group["lr"] for group in groups], total_steps=n_steps
+            )
         else:
             scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine_with_warm_up(n_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
@@ -138,7 +162,7 @@ class Learner(pl.LightningModule):
             of_windows = net(waveforms.to(self.device))[0].float().cpu()
             logits.index_add_(0, torch.tensor(owners), of_windows)
             counts.index_add_(0, torch.tensor(owners), torch.ones(len(owners), 1))
-        net.train()
+        self.train()
         logits /= counts
         targets = torch.from_numpy(self.validation.targets)
         return float(self.loss(logits.to(self.device), targets.to(self.device))), told_right(logits, targets, self.task)
@@ -147,11 +171,19 @@ class Learner(pl.LightningModule):
     def finished_net(self) -> WaveformNet:
         """The averaged weights, with batch norms that have seen the training clips through them; ready for use.
 
-        An average of weights has statistics of its own; those collected in training belong to the weights before.
+        An average of weights has statistics of its own; those collected in training belong to the weights before. The
+        batch norms of what was frozen to the end keep those that they came with.
         """
         net = self.averaged.module
         assert isinstance(net, WaveformNet)
-        refresh_batch_norms(net, (waveforms.to(self.device) for waveforms, _ in self._plain(self.clips)))
+        layers = body_layers(net.body)
+        last = self.plan.epochs - 1
+        n_trained = trained_layers(self.options, epoch=last, epochs=self.plan.epochs, n_layers=len(layers))
+        whole = n_trained == len(layers)
+        thawed = nn.ModuleList([net] if whole else [*layers[len(layers) - n_trained :], net.head])
+        refresh_batch_norms(
+            net, batch_norms(thawed), (waveforms.to(self.device) for waveforms, _ in self._plain(self.clips))
+        )
         return net.eval()
 
     def _plain(self, clips: ClipStore) -> Iterable[tuple[Tensor, list[int]]]:
@@ -192,9 +224,16 @@ def cosine_with_warm_up(n_steps: int) -> Callable[[int], float]:
     return factor
 
 
-def refresh_batch_norms(net: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Give every batch norm the mean and variance of `batches`, all batches counting the same."""
-    norms = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+def batch_norms(net: nn.Module) -> list[nn.modules.batchnorm._BatchNorm]:
+    return [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+def refresh_batch_norms(
+    net: nn.Module, norms: Sequence[nn.modules.batchnorm._BatchNorm], batches: Iterable[Tensor]
+) -> None:
+    """Give `norms`, batch norms of `net`, the mean and variance of `batches`, all batches counting the same."""
+    if not norms:
+        return
     momenta = [norm.momentum for norm in norms]
     net.eval()
     for norm in norms:
@@ -217,10 +256,3 @@ def _averaging(decay: float) -> Callable[[Any, Any, Any], None]:
         torch._foreach_lerp_(averaged, current, 1 - keep)
 
     return update
-
-
-def _parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay pulls on the weights of convolutions and the head, not on biases and norms."""
-    matrices = [parameter for parameter in net.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in net.parameters() if parameter.ndim <= 1]
-    return [{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}]

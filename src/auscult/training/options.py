@@ -10,14 +10,19 @@ from typing import Any, Literal, get_args
 
 from auscult.errors import UsageError
 
-Backbone = Literal["scratch"]
+Strategy = Literal["no_freeze", "freeze", "freeze_unfreeze", "unfreeze_milestones"]
+Head = Literal["linear", "hidden"]
 Size = Literal["tiny", "small", "base"]
 Schedule = Literal["cosine", "one_cycle"]
 Imbalance = Literal["none", "weights", "sampling"]
 Precision = Literal["auto", "32", "bf16"]
 
+# What `backbone` may be, beside "hf:" and the name or folder of a transformers checkpoint.
+BACKBONES = ("auto", "scratch", "yamnet")
+HF = "hf:"
+
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "backbone": get_args(Backbone),
+    "head": get_args(Head),
     "size": get_args(Size),
     "schedule": get_args(Schedule),
     "imbalance": get_args(Imbalance),
@@ -29,8 +34,31 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 class TrainOptions:
     """How to train. The defaults were chosen on UrbanSound8K's folds; see `docs/decisions/`."""
 
-    backbone: Backbone = "scratch"
-    """What training begins from: "scratch" is a network that has seen no other data."""
+    backbone: str = "scratch"
+    """What training begins from: "scratch", a network that has seen no other data; "yamnet"; "hf:NAME" or "hf:FOLDER",
+    a transformers checkpoint; or "auto", which tries what may be best on the clips, see the option time."""
+
+    strategy: Strategy | None = None
+    """How a pretrained backbone is trained on: "no_freeze" all of it, "freeze" the head alone, "freeze_unfreeze" the
+    head first and all of it after --unfreeze-epoch, "unfreeze_milestones" in three steps, see --milestones. If not
+    given, "freeze"; a scratch network is never frozen."""
+
+    unfreeze_epoch: int | None = None
+    """With freeze_unfreeze: epochs in which the head trains alone; if not given, a third of them."""
+
+    milestones: tuple[int, int, int] | None = None
+    """With unfreeze_milestones: epochs E1 and E2 and a number of layers N. After E1 epochs the last N layers of the
+    backbone train too, after E2 all. If not given, a third and two thirds of the epochs, and half of the layers."""
+
+    head: Head = "linear"
+    """What tells the classes from the embedding: "linear", or with one "hidden" layer in between."""
+
+    layer_decay: float | None = None
+    """Learning rate of each layer of a backbone over that of the layer above it, more than 0 and at most 1; if not
+    given, what suits the backbone."""
+
+    time: float = 10.0
+    """Minutes in which the backbone "auto" may try what it cannot rule out; the last network may take longer."""
 
     size: Size = "small"
     """How large the scratch network is; larger ones take longer."""
@@ -44,8 +72,8 @@ class TrainOptions:
     batch_size: int = 32
     """Clips in one step."""
 
-    learning_rate: float = 2e-3
-    """The highest that the schedule reaches."""
+    learning_rate: float | None = None
+    """The highest that the schedule reaches; if not given, 0.002 from scratch, lower for a pretrained backbone."""
 
     weight_decay: float = 0.05
     """Of AdamW, on the weights of convolutions and the head."""
@@ -108,6 +136,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        self._check_backbone()
+        self._check_strategy()
         for name in ("mixing", "resampling", "shifting", "noise", "masking"):
             self._check(name, _is_number(getattr(self, name), 0, 1), "a share from 0 to 1")
         for name in ("dropout", "averaging", "validation", "test"):
@@ -118,7 +148,9 @@ class TrainOptions:
             self._check(name, value is None or _is_whole(value, 1), "a whole number from 1")
         self._check("seed", _is_whole(self.seed, 0), "a whole number from 0")
         self._check("batch_size", _is_whole(self.batch_size, 2), "a whole number from 2, as the batch norms need")
-        self._check("learning_rate", _is_number(self.learning_rate, 1e-9, 10), "a number from 1e-9 to 10")
+        rate = self.learning_rate is None or _is_number(self.learning_rate, 1e-9, 10)
+        self._check("learning_rate", rate, "a number from 1e-9 to 10")
+        self._check("time", _is_number(self.time, 0, 100_000), "a number of minutes from 0")
         self._check("weight_decay", _is_number(self.weight_decay, 0, 10), "a number from 0 to 10")
         self._check("gain_db", _is_number(self.gain_db, 0, 60), "a number of dB from 0 to 60")
         rates_hz = self.sample_rate is None or (_is_whole(self.sample_rate, 4000) and self.sample_rate <= 192_000)
@@ -128,12 +160,41 @@ class TrainOptions:
         self._check("mono", self.mono == "mean" or _is_whole(self.mono, 0), "mean, or the number of a channel, from 0")
         self._check("early_stop", self.early_stop is None or self.validation > 0, "used with a validation part")
 
+    def _check_backbone(self) -> None:
+        named = isinstance(self.backbone, str) and self.backbone.startswith(HF) and len(self.backbone) > len(HF)
+        rule = f"one of {', '.join(BACKBONES)}, or {HF}NAME_OR_FOLDER of a transformers checkpoint"
+        self._check("backbone", named or self.backbone in BACKBONES, rule)
+
+    def _check_strategy(self) -> None:
+        choices = get_args(Strategy)
+        self._check("strategy", self.strategy is None or self.strategy in choices, f"one of {', '.join(choices)}")
+        frozen = self.strategy not in (None, "no_freeze")
+        self._check("strategy", not (frozen and self.backbone == "scratch"), "no_freeze for the backbone scratch")
+        self._check("strategy", self.strategy is None or self.backbone != "auto", "left open for the backbone auto")
+        epoch = self.unfreeze_epoch
+        self._check("unfreeze_epoch", epoch is None or _is_whole(epoch, 0), "a whole number from 0")
+        belongs = epoch is None or self.strategy == "freeze_unfreeze"
+        self._check("unfreeze_epoch", belongs, "used with the strategy freeze_unfreeze")
+        decay = self.layer_decay
+        self._check(
+            "layer_decay", decay is None or (_is_number(decay, 0, 1) and decay > 0), "more than 0 and at most 1"
+        )
+        if self.milestones is None:
+            return
+        stones = tuple(self.milestones)  # YAML gives a list back
+        object.__setattr__(self, "milestones", stones)
+        rule = "two epochs, the first not after the second, and a number of layers from 1"
+        whole = len(stones) == 3 and all(_is_whole(one, 0) for one in stones)
+        self._check("milestones", whole and stones[0] <= stones[1] and stones[2] >= 1, rule)
+        self._check("milestones", self.strategy == "unfreeze_milestones", "used with the strategy unfreeze_milestones")
+
     def _check(self, name: str, holds: bool, rule: str) -> None:
         if not holds:
             raise UsageError(f"The '{name}' option of training must be {rule}. Got {getattr(self, name)!r} instead.")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """The fields as YAML holds them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def _is_whole(value: object, least: int) -> bool:

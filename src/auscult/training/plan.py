@@ -6,15 +6,15 @@ A plan depends on the training clips alone. It is written to the run's `config.y
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from auscult.audio import probe
 from auscult.data import Clip
-from auscult.errors import DataError, InputError
+from auscult.errors import DataError, InputError, UsageError
 from auscult.features import FeatureSpec, preset
 from auscult.training.options import TrainOptions
 
@@ -29,43 +29,110 @@ MIN_EPOCHS, MAX_EPOCHS = 30, 250
 
 
 @dataclass(frozen=True)
-class TrainPlan:
-    """The numbers of one training: `window_samples` and `hop_samples` at `features.sample_rate`.
+class Recipe:
+    """What a backbone asks for, and what it takes where the options leave something open.
 
-    They are kept in the run's `config.yaml`.
+    Parameters
+    ----------
+    sample_rate : Hz that the backbone works at; None: that of the clips
+    features : name of the front end's preset; None: the front end is the backbone's own
+    window_grid : the shortest window, and by how much longer ones may grow, in samples; None: any length
+    max_window_s : longer clips are cut into several windows
+    presentations, min_epochs, max_epochs : clips shown in a whole training, and the epochs that this may come to
+    defaults : values of options that are not given
     """
 
-    features: FeatureSpec
+    sample_rate: int | None = None
+    features: str | None = "auscult"
+    window_grid: tuple[int, int] | None = None
+    max_window_s: float = MAX_WINDOW_S
+    presentations: int = AUTO_PRESENTATIONS
+    min_epochs: int = MIN_EPOCHS
+    max_epochs: int = MAX_EPOCHS
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def epochs(self, n_clips: int) -> int:
+        """Few clips are shown more often, many less often.
+
+        Examples
+        --------
+        >>> [Recipe().epochs(n_clips) for n_clips in (320, 2000, 100_000)]
+        [250, 45, 30]
+        """
+        return min(max(self.presentations // max(1, n_clips), self.min_epochs), self.max_epochs)
+
+
+SCRATCH = Recipe(
+    defaults={"strategy": "no_freeze", "learning_rate": 2e-3, "layer_decay": 1.0},
+)
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """The numbers of one training: `window_samples` and `hop_samples` at `sample_rate`.
+
+    `features` is None where the front end is a backbone's own. They are kept in the run's `config.yaml`.
+    """
+
+    sample_rate: int
+    features: FeatureSpec | None
     window_samples: int
     hop_samples: int
     epochs: int
-
-    @property
-    def sample_rate(self) -> int:
-        return self.features.sample_rate
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def plan_training(clips: Sequence[Clip], options: TrainOptions) -> TrainPlan:
-    """Settle what `options` leaves open for clips such as `clips`.
+def plan_training(clips: Sequence[Clip], options: TrainOptions, recipe: Recipe = SCRATCH) -> TrainPlan:
+    """Settle what `options` leaves open for clips such as `clips` and a backbone of this `recipe`.
 
     Raises
     ------
     DataError : where the sample rate is open and no clip can be read
+    UsageError : where the options ask for a rate that the backbone does not work at
     """
     clips = [_probed(clip) for clip in clips]
-    sample_rate = options.sample_rate or common_sample_rate(clips)
-    window_s = options.window_s or common_window_s(clips)
-    features = preset("auscult", sample_rate=sample_rate)
-    window_samples = max(round(window_s * sample_rate), features.n_fft)
+    if recipe.sample_rate and options.sample_rate not in (None, recipe.sample_rate):
+        raise UsageError(
+            f"The 'sample_rate' option of training must be {recipe.sample_rate} for the backbone {options.backbone}, "
+            f"or left open. Got {options.sample_rate} instead."
+        )
+    sample_rate = recipe.sample_rate or options.sample_rate or common_sample_rate(clips)
+    window_s = options.window_s or common_window_s(clips, recipe.max_window_s)
+    features = preset(recipe.features, sample_rate=sample_rate) if recipe.features else None
+    window_samples = max(round(window_s * sample_rate), features.n_fft if features else 1)
+    if recipe.window_grid is not None:
+        first, step = recipe.window_grid
+        window_samples = first + step * math.ceil(max(0, window_samples - first) / step)
     return TrainPlan(
+        sample_rate=sample_rate,
         features=features,
         window_samples=window_samples,
         hop_samples=max(1, window_samples // 2),
-        epochs=options.epochs or auto_epochs(len(clips)),
+        epochs=options.epochs or recipe.epochs(len(clips)),
     )
+
+
+def settle(options: TrainOptions, recipe: Recipe, epochs: int) -> TrainOptions:
+    """The options with nothing left open that the loop needs: what is not given comes from the recipe.
+
+    Examples
+    --------
+    >>> settle(TrainOptions(), SCRATCH, 250).learning_rate
+    0.002
+    """
+    open_ones = {name: value for name, value in recipe.defaults.items() if getattr(options, name) is None}
+    settled = replace(options, **open_ones)
+    if settled.strategy == "freeze_unfreeze" and settled.unfreeze_epoch is None:
+        return replace(settled, unfreeze_epoch=max(1, epochs // 3))
+    return settled
+
+
+def settled_values(given: TrainOptions, settled: TrainOptions) -> dict[str, Any]:
+    """What was settled: the options that were not given, as YAML holds them."""
+    before, after = given.to_dict(), settled.to_dict()
+    return {name: value for name, value in after.items() if value != before[name]}
 
 
 def _probed(clip: Clip) -> Clip:
@@ -94,20 +161,20 @@ def common_sample_rate(clips: Sequence[Clip]) -> int:
     return min(max(median, MIN_SAMPLE_RATE), MAX_SAMPLE_RATE)
 
 
-def common_window_s(clips: Sequence[Clip]) -> float:
+def common_window_s(clips: Sequence[Clip], most_s: float = MAX_WINDOW_S) -> float:
     """A window that holds all but the longest twentieth of the clips whole, and these too if they are hardly longer.
 
-    From half a second to five, or a little more where that holds whole clips: one of 5.001 s cut into two windows would
-    be judged half by a window that is half empty.
+    From half a second to `most_s`, or a little more where that holds whole clips: one of 5.001 s cut into two windows
+    would be judged half by a window that is half empty.
     """
     durations_s = [duration for clip in clips if (duration := clip_duration_s(clip)) is not None]
     if not durations_s:
-        return MAX_WINDOW_S
+        return most_s
     long_s, longest_s = float(np.percentile(durations_s, 95)), max(durations_s)
     if longest_s <= HARDLY_LONGER * long_s:
         long_s = longest_s
-    if long_s > HARDLY_LONGER * MAX_WINDOW_S:
-        return MAX_WINDOW_S
+    if long_s > HARDLY_LONGER * most_s:
+        return most_s
     return max(math.ceil(long_s * 100) / 100, MIN_WINDOW_S)
 
 
@@ -117,14 +184,3 @@ def clip_duration_s(clip: Clip) -> float | None:
     if end is None or not clip.sample_rate:
         return None
     return (end - (clip.start or 0)) / clip.sample_rate
-
-
-def auto_epochs(n_clips: int) -> int:
-    """Few clips are shown more often, many less often.
-
-    Examples
-    --------
-    >>> auto_epochs(320), auto_epochs(2000), auto_epochs(100_000)
-    (250, 45, 30)
-    """
-    return min(max(AUTO_PRESENTATIONS // n_clips, MIN_EPOCHS), MAX_EPOCHS)

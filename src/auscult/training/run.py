@@ -20,16 +20,15 @@ from auscult.evaluation import Evaluation, evaluate
 from auscult.export.onnx import Parity, write_model_file
 from auscult.metrics import Figure
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
-from auscult.models.nets.mel_resnet import MelResNet
-from auscult.models.nets.waveform_net import WaveformNet
 from auscult.records import Waveform
+from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
 from auscult.training.learner import Learner
 from auscult.training.loop import EpochRow, Fit, fit
 from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions
-from auscult.training.plan import TrainPlan, plan_training
+from auscult.training.plan import TrainPlan, plan_training, settle, settled_values
 from auscult.training.summary import write_run_report, write_train_batch
 
 PACKAGES = ("auscult", "torch", "lightning", "numpy", "soundfile", "soxr", "onnxruntime")
@@ -114,10 +113,14 @@ def train_split(
 ) -> Run:
     """`train` with the split already chosen."""
     keep_freed_memory()
-    plan = plan_training(dataset.select(split.train).clips(), options)
+    recipe = find_backbone(options.backbone).recipe
+    plan = plan_training(dataset.select(split.train).clips(), options, recipe)
+    settled = settle(options, recipe, plan.epochs)
     folder = RunFolder(output)
     with folder.locked(), _threads(options.threads):
-        folder.open(config=_config(source, dataset, split, fold, options, plan), resume=resume)
+        config = _config(source, dataset, split, fold, options, plan)
+        folder.open(config=config | {"settled": settled_values(options, settled)}, resume=resume)
+        options = settled
         material = prepare(dataset, split, plan, options, quiet=quiet)
         material.split.to_csv(material.dataset, folder.split)
         return _train_on(material, folder, options, quiet=quiet)
@@ -135,23 +138,25 @@ def _threads(wanted: int | None) -> Iterator[None]:
 
 
 def _train_on(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Run:
-    learner = build_learner(material, options)
-    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
-    fitted = fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
+    fitted = fit_network(material, folder, options, quiet=quiet)
     spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
     parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material))
     return finish(folder, material, options, fitted, parity, quiet=quiet)
 
 
+def fit_network(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Fit:
+    """The trained network, by the way that backbone and strategy ask for; `options` are settled."""
+    learner = build_learner(material, options)
+    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
+    return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
+
+
 def build_learner(material: Material, options: TrainOptions) -> Learner:
-    """The network with its first weights, which depend on the seed alone."""
+    """The network with its first weights; what is random about them depends on the seed alone."""
     torch.manual_seed(options.seed)
-    features = material.plan.features
-    body = MelResNet(features.n_mels, options.size)
-    net = WaveformNet(features, body, len(material.dataset.labels), dropout=options.dropout)
-    net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    build = find_backbone(options.backbone).build
     return Learner(
-        net,
+        build(material.plan, options, len(material.dataset.labels)),
         material.train,
         validation=material.validation,
         task=material.dataset.task,
@@ -188,7 +193,7 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
         window_samples=plan.window_samples,
         hop_samples=plan.hop_samples,
         mono=options.mono,
-        features=plan.features.to_dict(),
+        features=plan.features.to_dict() if plan.features else None,
         license="unspecified: that of the training clips holds",
         provenance=provenance,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,8 @@ from auscult.data import Dataset
 from auscult.errors import InputError
 from auscult.evaluation import Evaluation, TestedClip
 from auscult.export.onnx import Parity
-from auscult.features import FeatureSpec, band_edges_hz, log_mel
+from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset
+from auscult.features.torch_mel import LogMel
 from auscult.report import (
     DataFacts,
     Mistake,
@@ -30,11 +31,13 @@ from auscult.report import (
     save_figure,
     write_report,
 )
+from auscult.training.batches import Batch
 from auscult.training.folder import RunFolder
 from auscult.training.learner import Learner
 from auscult.training.loop import EpochRow, Fit
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
+from auscult.training.plan import TrainPlan
 
 if TYPE_CHECKING:
     from auscult.training.cross_validation import CrossValidation
@@ -51,12 +54,21 @@ def write_train_batch(path: Path, learner: Learner, labels: Sequence[str]) -> No
     """`train_batch.png`: the first spectrograms that the network is shown, augmented and mixed as it sees them."""
     batch = next(iter(learner.batches(0)))
     with torch.no_grad():
-        pictures = learner.log_mels(batch, 0).numpy()
+        pictures = _pictures(learner, batch).numpy()
     examples = [
         (_mixture(labels, target), picture)
         for picture, target in zip(pictures[:N_EXAMPLES], batch.targets.numpy()[:N_EXAMPLES], strict=True)
     ]
     save_figure(plot_examples(examples), path)
+
+
+def _pictures(learner: Learner, batch: Batch) -> torch.Tensor:
+    """Log-mels of a batch as the network sees them; of one that reads waveforms or normalises, those of our preset."""
+    features = learner.features(batch, 0)
+    if learner.plan.features is not None and features.ndim == 3:
+        return features
+    pictures: torch.Tensor = LogMel(preset("auscult", sample_rate=learner.plan.sample_rate))(batch.waveforms)
+    return pictures
 
 
 def _mixture(names: Sequence[str], target: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str:
@@ -89,7 +101,7 @@ def write_run_report(
         confusion=evaluation.confusion if evaluation else None,
         labels=tuple(label.id for label in material.dataset.labels),
         classes=evaluation.classes if evaluation else (),
-        mistakes=worst_mistakes(evaluation, material.plan.features, mono=options.mono) if evaluation else (),
+        mistakes=worst_mistakes(evaluation, _shown(material.plan), mono=options.mono) if evaluation else (),
         configuration=config,
         command=_command(yaml.safe_load(config), folder.path),
     )
@@ -99,10 +111,17 @@ def write_run_report(
     write_report(folder.report, report)
 
 
+def _shown(plan: TrainPlan) -> FeatureSpec:
+    """The front end that pictures are drawn with."""
+    return plan.features or preset("auscult", sample_rate=plan.sample_rate)
+
+
 def write_cross_validation_report(done: CrossValidation, dataset: Dataset, options: TrainOptions) -> None:
     """The page over all folds: one confusion matrix, figures of all tested clips, and what the folds gave apart."""
     evaluation = done.evaluation
-    spec = FeatureSpec.from_dict(load(done.folds[0][1].model).spec.features)
+    of_model = load(done.folds[0][1].model).spec
+    features: Mapping[str, Any] | None = of_model.features
+    spec = FeatureSpec.from_dict(features) if features else preset("auscult", sample_rate=of_model.sample_rate)
     report = RunReport(
         title=f"{done.folder.resolve().name}: {len(done.folds)} folds",
         data=DataFacts(
@@ -227,5 +246,5 @@ def _command(config: dict[str, Any], folder: Path) -> str:
         words += ["--fold", str(config["fold"])]
     for name, value in config["options"].items():
         if value != defaults[name]:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
     return shlex.join(words)

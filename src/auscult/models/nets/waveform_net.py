@@ -8,35 +8,71 @@ from torch import Tensor, nn
 from auscult.features import FeatureSpec
 from auscult.features.torch_mel import LogMel
 
+HIDDEN_UNITS = 256
+
 
 class WaveformNet(nn.Module):
     """Windows of sound to logits and embeddings.
 
     Parameters
     ----------
-    features : the front end's numbers
-    body : log-mel `(batch, mels, frames)` to embedding `(batch, embedding_dim)`; names its `embedding_dim`
+    features : the front end's numbers; None where `front_end` is not a log-mel of ours
+    body : what the front end gives, `(batch, mels, frames)` or `(batch, samples)`, to embedding
+        `(batch, embedding_dim)`; names its `embedding_dim`
     n_classes : columns of the logits
     dropout : share of the embedding that is dropped in training, in [0, 1)
+    head : embedding to logits; None: one linear layer
+    front_end : waveform `(batch, samples)` to what the body reads, without weights that are trained; None: the log-mel
+        of `features`
+
+    Raises
+    ------
+    ValueError : where neither `features` nor `front_end` is given
     """
 
-    def __init__(self, features: FeatureSpec, body: nn.Module, n_classes: int, *, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        features: FeatureSpec | None,
+        body: nn.Module,
+        n_classes: int,
+        *,
+        dropout: float = 0.0,
+        head: nn.Module | None = None,
+        front_end: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        if front_end is None:
+            if features is None:
+                raise ValueError("A WaveformNet needs 'features' or a 'front_end'. Got neither.")
+            front_end = LogMel(features)
         self.features = features
-        self.front_end = LogMel(features)
+        self.n_classes = n_classes
+        self.embedding_dim = int(body.embedding_dim)  # type: ignore[arg-type]
+        self.front_end = front_end
         self.body = body
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(int(body.embedding_dim), n_classes)  # type: ignore[arg-type]
+        self.head = head if head is not None else nn.Linear(self.embedding_dim, n_classes)
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, samples)` to logits `(batch, classes)` and embedding `(batch, embedding_dim)`."""
-        return self.from_log_mel(self.front_end(waveform))
+        return self.from_features(self.front_end(waveform))
 
-    def from_log_mel(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
+    def from_features(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The part behind the front end, where augmentation of the log-mel comes between."""
-        embedding = self.body(log_mel)
+        embedding = self.body(features)
         logits: Tensor = self.head(self.dropout(embedding))
         return logits, embedding
+
+    def exported_front_end(self) -> nn.Module:
+        """The front end made of operators that any graph has."""
+        if isinstance(self.front_end, LogMel):
+            return LogMel(self.front_end.spec, transform="matmul")
+        return self.front_end
+
+
+def hidden_head(embedding_dim: int, n_classes: int, *, units: int = HIDDEN_UNITS, dropout: float = 0.0) -> nn.Module:
+    """A head with one hidden layer: embedding `(batch, embedding_dim)` to logits `(batch, classes)`."""
+    return nn.Sequential(nn.Linear(embedding_dim, units), nn.ReLU(), nn.Dropout(dropout), nn.Linear(units, n_classes))
 
 
 def activate(logits: Tensor, task: str) -> Tensor:

@@ -77,8 +77,8 @@ class _Lines:
         self.done += done
         if self.done * LINES // self.total > before:
             detail = f"  {note}" if note else ""
-            done, total = self.in_words(self.done), self.in_words(self.total)
-            print(f"{self.text}: {done} of {total}{detail}", file=sys.stderr, flush=True)
+            share = f"{self.in_words(self.done)} of {self.in_words(self.total)}"
+            print(f"{self.text}: {share}{detail}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auscult import classifier as classifier_module
+from auscult import scoring as scoring_module
 from auscult.audio import plan_windows
 from auscult.classifier import Classifier, Excerpt, Result, load
 from auscult.errors import InputError, ModelFileError, UsageError
@@ -241,7 +241,7 @@ class TestSameness:
         order: list[int],
     ) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(classifier_module, "GROUP_SAMPLES", group_samples)
+            patch.setattr(scoring_module, "GROUP_SAMPLES", group_samples)
             found = list(model.classify_many([sounds[i] for i in order], workers=workers))
         assert [bits(result) for result in found] == [alone[i] for i in order]
 
@@ -313,16 +313,16 @@ class TestClassifyMany:
         self, model: Classifier, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def without_av(*args: Any, **kwargs: Any) -> Iterator[FloatArray]:
-            raise classifier_module.MissingExtraError("reading AAC needs the package 'av'; install it with: pip")
+            raise scoring_module.MissingExtraError("reading AAC needs the package 'av'; install it with: pip")
 
-        monkeypatch.setattr(classifier_module, "iter_waveform", without_av)
+        monkeypatch.setattr(scoring_module, "iter_waveform", without_av)
         (found,) = model.classify_many(["song.m4a"])
         assert isinstance(found, InputError)
         assert str(found) == "song.m4a: reading AAC needs the package 'av'; install it with: pip"
         assert found.kind == "unsupported"
 
     def test_a_model_that_fails_ends_the_work(self, model: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(windows: FloatArray) -> dict[str, FloatArray]:
+        def broken(windows: FloatArray, valid_samples: list[int]) -> dict[str, FloatArray]:
             raise ModelFileError("model.onnx: the model failed")
 
         monkeypatch.setattr(model._runner, "run", broken)

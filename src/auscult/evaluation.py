@@ -192,7 +192,9 @@ def evaluate(
     notes = _seen_note(clips, model.spec, allow_seen=allow_seen, file=file) + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
-        for outcome in model.classify_many(Excerpt(clip.path, *clip.range_s()) for clip in clips):
+        sounds = (Excerpt(clip.path, *clip.range_s()) for clip in clips)
+        # All labels, whatever the classifier names for others: figures are of what the model says.
+        for outcome in model.classify_many(sounds, top_k=None, score_threshold=0.0, allow=None, deny=None):
             outcomes.append(outcome)
             advance()
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]

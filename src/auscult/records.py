@@ -94,13 +94,19 @@ class Label:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A label with its score in [0, 1]."""
+    """A label with its score in [0, 1]: `label` is the id of a `Label`, `name` what people call it."""
 
     label: str
     score: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.label)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"label": self.label, "score": self.score}
+        """Label and score; the name too, where it is another word than the label."""
+        named = {} if self.name == self.label else {"name": self.name}
+        return {"label": self.label, "score": self.score, **named}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auscult.audio import load_waveform
-from auscult.decide import rank
+from auscult.decide import Shortlist
 from auscult.errors import UsageError
-from auscult.features import FeatureSpec, log_mel
+from auscult.features import FeatureSpec, log_mel, preset
 from auscult.features.mel import band_edges_hz
 from auscult.models.modelspec import ModelSpec
 from auscult.records import FloatArray, Prediction, Scores
@@ -75,7 +75,7 @@ class Result:
     model : which model it was
     scores : of each window, all labels
     sound_scores : of the whole sound, float32 (classes,), in the order of `scores.labels`
-    top_k : how many labels `predictions` names; None: all
+    shortlist : which labels `predictions` and `windows` name; the scores hold all
     """
 
     source: str
@@ -84,23 +84,23 @@ class Result:
     model: ModelId
     scores: Scores = field(repr=False)
     sound_scores: FloatArray = field(repr=False)
-    top_k: int | None
+    shortlist: Shortlist = field(repr=False)
     _excerpt: Excerpt = field(repr=False)
     _spec: ModelSpec = field(repr=False)
 
     @cached_property
     def predictions(self) -> tuple[Prediction, ...]:
-        """What is heard in the whole sound, best first, at most `top_k` labels."""
-        return tuple(rank(self.scores.labels, self.sound_scores, top_k=self.top_k))
+        """What is heard in the whole sound, best first, as far as the selection of labels names it."""
+        return self.shortlist.rank(self.sound_scores)
 
     @cached_property
     def windows(self) -> tuple[WindowPredictions, ...]:
-        """What the model says of each window, in order of time, at most `top_k` labels each, best first."""
+        """What the model says of each window, in order of time, chosen like `predictions`."""
         return tuple(
             WindowPredictions(
                 start_s=window.start / self.sample_rate,
                 end_s=window.end / self.sample_rate,
-                predictions=tuple(rank(self.scores.labels, values, top_k=self.top_k)),
+                predictions=self.shortlist.rank(values),
             )
             for window, values in zip(self.scores.windows, self.scores.values, strict=True)
         )
@@ -126,6 +126,9 @@ class Result:
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw waveform, log-mel as the model sees it, and scores over time. Reads the sound again, whole.
+
+        Where it is not known how the model looks at sound, the log-mel is that of the preset "auscult". Scores
+        are of the labels that the selection allows.
 
         Parameters
         ----------
@@ -153,9 +156,22 @@ class Result:
             start_s=excerpt.start_s,
             end_s=excerpt.end_s,
         )
-        features = FeatureSpec.from_dict(self._spec.features)
+        features = _front_end(self._spec)
         spectrogram = Spectrogram(log_mel(waveform.samples, features), band_edges_hz(features), waveform.duration_s)
-        figure = plot_classification(waveform, spectrogram, self.scores, n_labels=self.top_k or 5)
+        columns = list(self.shortlist.columns)
+        named = Scores(
+            tuple(self.scores.labels[column] for column in columns),
+            self.scores.windows,
+            self.scores.values[:, columns],
+            self.sample_rate,
+        )
+        figure = plot_classification(waveform, spectrogram, named, n_labels=self.shortlist.top_k or 5)
         if path is not None:
             save_figure(figure, os.fspath(path))
         return figure
+
+
+def _front_end(spec: ModelSpec) -> FeatureSpec:
+    if spec.features is None:
+        return preset("auscult", sample_rate=spec.sample_rate)
+    return FeatureSpec.from_dict(spec.features)

@@ -125,7 +125,7 @@ def test_every_field_must_be_there(field: str) -> None:
         (changed(mono="left"), "'mono' must be 'mean' or the number of a channel, from 0. Got 'left'"),
         (changed(mono=-1), "'mono' must be 'mean' or the number of a channel, from 0. Got -1"),
         (changed(features={}), "A feature spec must have exactly the fields of FeatureSpec"),
-        (changed(features=[1]), "'features' must be an object. Got [1]"),
+        (changed(features=[1]), "'features' must be an object or null. Got [1]"),
         (
             changed(sample_rate=16000),
             "'features.sample_rate' must be the model's own sample_rate (16000). Got 8000",

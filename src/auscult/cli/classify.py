@@ -111,7 +111,8 @@ def _text_printer(result: Result, windows: bool) -> None:
 
 
 def _bars(predictions: list[dict[str, Any]], *, indent: str) -> Iterator[str]:
-    width = max((len(prediction["label"]) for prediction in predictions), default=0)
-    for prediction in predictions:
+    names = [prediction.get("name", prediction["label"]) for prediction in predictions]
+    width = max(map(len, names), default=0)
+    for name, prediction in zip(names, predictions, strict=True):
         bar = "█" * round(prediction["score"] * BAR_CHARACTERS)
-        yield f"{indent}{prediction['score']:6.1%}  {prediction['label']:<{width}}  {bar}".rstrip()
+        yield f"{indent}{prediction['score']:6.1%}  {name:<{width}}  {bar}".rstrip()

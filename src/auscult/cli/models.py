@@ -73,7 +73,9 @@ def _mono(mono: str | int) -> str:
     return "mean of the channels" if mono == "mean" else f"channel {mono} alone, counted from 0"
 
 
-def _front_end(features: Mapping[str, Any]) -> str:
+def _front_end(features: Mapping[str, Any] | None) -> str:
+    if features is None:
+        return ""
     from auscult.features import FeatureSpec
 
     spec = FeatureSpec.from_dict(features)

@@ -20,7 +20,7 @@ def rank(labels: Sequence[Label], scores: FloatArray, *, top_k: int | None = Non
 
     Returns
     -------
-    Predictions that hold the labels' `id`.
+    Predictions that hold the labels' `id` and `name`.
 
     Raises
     ------
@@ -43,4 +43,4 @@ def rank(labels: Sequence[Label], scores: FloatArray, *, top_k: int | None = Non
     if top_k is not None and top_k < 1:
         raise ValueError(f"The 'top_k' parameter of rank must be 1 or more, or None for all. Got {top_k} instead.")
     order = np.argsort(-scores, kind="stable")[:top_k]
-    return [Prediction(label=labels[i].id, score=float(scores[i])) for i in order]
+    return [Prediction(labels[i].id, float(scores[i]), labels[i].name) for i in order]

@@ -61,7 +61,7 @@ def run_demo(
     options = TrainOptions(epochs=epochs, seed=seed)
     run = train(table, output=output / "run", options=options, quiet=quiet)
     sounds = make_new_sounds(output / "new-sounds", seed=seed)
-    results = load(run.model).classify_many([sound.path for sound in sounds])
+    results = load(run.model, top_k=None).classify_many([sound.path for sound in sounds])
     heard = []
     for sound, result in zip(sounds, results, strict=True):
         if isinstance(result, InputError):

@@ -157,7 +157,7 @@ class ModelSpec:
     hop_samples : from the start of a window to the next, at most `window_samples`
     padding : "zeros": what stands beyond the end of a sound
     mono : "mean" of all channels, or the number of one channel, from 0
-    features : the `FeatureSpec` of the front end inside the graph, as its `to_dict` gives it
+    features : the `FeatureSpec` of the front end inside the graph, as its `to_dict` gives it; None: not known
     license : of the weights, as an SPDX name or in words
     provenance : where the model comes from
     format_version : of this description
@@ -191,7 +191,7 @@ class ModelSpec:
     hop_samples: int
     padding: Literal["zeros"] = "zeros"
     mono: Literal["mean"] | int = "mean"
-    features: Mapping[str, Any]
+    features: Mapping[str, Any] | None
     license: str
     provenance: Provenance = field(default_factory=Provenance)
     format_version: int = FORMAT_VERSION
@@ -229,6 +229,8 @@ class ModelSpec:
         self._check_features()
 
     def _check_features(self) -> None:
+        if self.features is None:
+            return
         features = FeatureSpec.from_dict(self.features)
         rule = f"the model's own sample_rate ({self.sample_rate})"
         _require(features.sample_rate == self.sample_rate, "features.sample_rate", rule, features.sample_rate)
@@ -251,7 +253,7 @@ class ModelSpec:
             "hop_samples": self.hop_samples,
             "padding": self.padding,
             "mono": self.mono,
-            "features": dict(self.features),
+            "features": None if self.features is None else dict(self.features),
             "license": self.license,
             "provenance": self.provenance.to_dict(),
         }
@@ -301,7 +303,7 @@ def _spec_from(values: Any) -> ModelSpec:
         hop_samples=_take(values, "hop_samples", int),
         padding=_take(values, "padding", str),
         mono=_take(values, "mono", str | int),
-        features=_take(values, "features", dict),
+        features=_take(values, "features", dict | None),
         license=_take(values, "license", str),
         provenance=Provenance.from_dict(_take(values, "provenance", dict)),
     )

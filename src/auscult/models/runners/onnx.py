@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from auscult.errors import ModelFileError
 from auscult.models.modelfile import ModelSpec, read_model_file
+from auscult.models.runners.options import NO_OPTIONS, OpenOptions, with_hop
+from auscult.models.runners.windows import aligned, check_windows
 from auscult.records import FloatArray
 
 if TYPE_CHECKING:
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 _INPUT = "waveform"
 _FLOAT = "tensor(float)"
 _FATAL_ONLY = 4
-_ALIGNMENT_BYTES = 64
 
 
 class OnnxRunner:
@@ -28,14 +30,18 @@ class OnnxRunner:
     decides which elements a vector instruction takes and which the loop after it, and their last bits differ
     (seen with ONNX Runtime 1.31: `Log` by 1.2e-7, `ReduceMean` by 1.2e-9). On one thread a batch is no
     faster.
+
+    Of the options it takes `hop_s`; the file itself says the rest.
     """
 
-    def __init__(self, path: Path) -> None:
-        content, self._spec = read_model_file(path)
+    def __init__(self, path: Path, options: OpenOptions = NO_OPTIONS) -> None:
+        content, spec = read_model_file(path)
+        options.refuse("labels", "sample_rate", "locale", "revision", why=f"{path} itself says what it is")
+        self._spec = with_hop(spec, options.hop_s)
         self._path = path
         self._digest = hashlib.sha256(content).hexdigest()
         self._session = _open_session(path, content)
-        self._outputs = _output_widths(self._spec)
+        self._widths = _output_widths(self._spec)
         self._check_graph()
 
     @property
@@ -50,28 +56,28 @@ class OnnxRunner:
     def path(self) -> Path:
         return self._path
 
-    def run(self, windows: FloatArray) -> dict[str, FloatArray]:
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(self._widths)
+
+    def run(self, windows: FloatArray, valid_samples: Sequence[int] | None = None) -> dict[str, FloatArray]:
         length = self._spec.window_samples
-        if windows.ndim != 2 or windows.shape[1] != length or windows.dtype != np.float32:
-            raise ValueError(
-                f"The 'windows' parameter of run must be float32 with axes (windows, samples = {length}). "
-                f"Got {windows.dtype} of shape {windows.shape} instead."
-            )
-        buffer = _aligned(length)
+        check_windows(windows, length)
+        buffer = aligned(length)
         rows: list[list[FloatArray]] = []
         for window in windows:
             buffer[0] = window
             rows.append(self._run_one(buffer))
         if not rows:
-            return {name: np.zeros((0, width or 0), np.float32) for name, width in self._outputs.items()}
-        return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self._outputs)}
+            return {name: np.zeros((0, width or 0), np.float32) for name, width in self._widths.items()}
+        return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self._widths)}
 
     def _run_one(self, window: FloatArray) -> list[FloatArray]:
         try:
-            values: list[FloatArray] = self._session.run(list(self._outputs), {_INPUT: window})
+            values: list[FloatArray] = self._session.run(list(self._widths), {_INPUT: window})
         except Exception as error:
             raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
-        for (name, width), value in zip(self._outputs.items(), values, strict=True):
+        for (name, width), value in zip(self._widths.items(), values, strict=True):
             if value.ndim != 2 or value.shape[0] != 1 or width not in (None, value.shape[1]):
                 raise ModelFileError(
                     f"{self._path}: the output {name!r} must have a row a window and {_columns(width)}; "
@@ -86,7 +92,7 @@ class OnnxRunner:
         if set(inputs) != {_INPUT} or not _fits(inputs[_INPUT], length):
             raise self._mismatch(f"take one input, {_INPUT!r}, float32 [batch, {length}]", inputs)
         outputs = {one.name: one for one in self._session.get_outputs()}
-        for name, width in self._outputs.items():
+        for name, width in self._widths.items():
             if name not in outputs or not _fits(outputs[name], width):
                 raise self._mismatch(f"give an output {name!r}, float32 [batch, {width or 'any number'}]", outputs)
 
@@ -144,13 +150,6 @@ def _fits(node: Any, width: int | None) -> bool:
 
 def _columns(width: int | None) -> str:
     return "any number of columns" if width is None else f"{width} columns"
-
-
-def _aligned(length: int) -> FloatArray:
-    """A float32 buffer (1, length) that begins at a multiple of `_ALIGNMENT_BYTES`."""
-    raw = np.zeros(length * 4 + _ALIGNMENT_BYTES, dtype=np.uint8)
-    offset = -raw.ctypes.data % _ALIGNMENT_BYTES
-    return raw[offset : offset + length * 4].view(np.float32).reshape(1, length)
 
 
 def _first_line(error: Exception) -> str:

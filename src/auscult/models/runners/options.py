@@ -1,0 +1,94 @@
+"""What a user may say when a model is opened, beside which one it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from auscult.errors import UsageError
+from auscult.models.modelspec import ModelSpec
+from auscult.records import whole_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenOptions:
+    """How a model is opened. Each runner says which of these it takes; the others it refuses.
+
+    Attributes
+    ----------
+    labels : names of the classes in the order of the model's output, for a model that does not say, or the
+        sounds that a model compares with by their description
+    sample_rate : Hz, of the sound that the model takes, for a model that does not say
+    hop_s : seconds from the start of a window to the next; None: the model's own
+    locale : language of the display names, such as "en" or "pt-BR"
+    revision : of a model that is kept in several
+
+    Raises
+    ------
+    UsageError : where a value breaks its rule
+    """
+
+    labels: tuple[str, ...] | None = None
+    sample_rate: int | None = None
+    hop_s: float | None = None
+    locale: str | None = None
+    revision: str | None = None
+
+    def __post_init__(self) -> None:
+        labels: Any = self.labels
+        if labels is not None:
+            if isinstance(labels, str) or not all(isinstance(one, str) and one.strip() for one in labels):
+                raise _wrong("labels", "several names, as in a list, none of them empty", labels)
+            object.__setattr__(self, "labels", tuple(labels))
+        if self.sample_rate is not None:
+            try:
+                object.__setattr__(self, "sample_rate", whole_rate(self.sample_rate))
+            except ValueError:
+                raise _wrong("sample_rate", "a positive whole number of Hz", self.sample_rate) from None
+        if self.hop_s is not None and not (_is_number(self.hop_s) and self.hop_s > 0):
+            raise _wrong("hop_s", "a positive number of seconds", self.hop_s)
+        for name in ("locale", "revision"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise _wrong(name, "a word", value)
+
+    def refuse(self, *names: str, why: str) -> None:
+        """Refuse the options of these names where they are given: what would have no effect is not taken.
+
+        Raises
+        ------
+        UsageError
+        """
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise UsageError(f"The option {given[0]!r} is not for this model: {why}; leave it out.")
+
+
+NO_OPTIONS = OpenOptions()
+
+
+def with_hop(spec: ModelSpec, hop_s: float | None) -> ModelSpec:
+    """The description with another hop, to the nearest sample; with its own where `hop_s` is None.
+
+    Raises
+    ------
+    UsageError : where the hop is shorter than a sample or longer than a window
+    """
+    if hop_s is None:
+        return spec
+    hop_samples = round(hop_s * spec.sample_rate)
+    if not 1 <= hop_samples <= spec.window_samples:
+        raise UsageError(
+            f"The option 'hop_s' must be from {1 / spec.sample_rate:g} s, a sample, to {spec.window_s:g} s, the "
+            f"window of the model {spec.name!r}. Got {hop_s:g} instead."
+        )
+    return replace(spec, hop_samples=hop_samples)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _wrong(name: str, rule: str, found: object) -> UsageError:
+    return UsageError(f"The option {name!r} must be {rule}. Got {found!r} instead.")

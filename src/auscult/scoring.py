@@ -1,0 +1,161 @@
+"""From a sound to the scores of its windows, on several threads: the engine of `classifier.py`.
+
+A thread takes a sound from its file to its windows and hands them on in groups, which other threads compute;
+it computes the last group itself, and puts the answers together in order. So one day-long file keeps all
+cores busy, and so do ten thousand short ones. A window's scores depend on nothing but its samples (see
+`models.runners`): neither the number of threads, nor how windows are grouped, nor what else is classified
+changes a bit of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from auscult.audio import WindowCutter, iter_waveform, source_name
+from auscult.decide import Shortlist, aggregate_windows
+from auscult.errors import InputError, MissingExtraError
+from auscult.models.runners import Runner
+from auscult.records import FloatArray, Scores, Window
+from auscult.result import Excerpt, ModelId, Result
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from auscult.audio import Source
+
+    AnySource: TypeAlias = "Source | Excerpt | NDArray[Any]"
+
+# A thread computes this many samples at a time: enough that handing them over costs nothing beside it (1 MB).
+GROUP_SAMPLES = 2**18
+# How far scores may lie outside [0, 1] by rounding.
+SCORE_SLACK = 1e-6
+
+_Group = list[tuple[Window, FloatArray]]
+
+
+class Scoring:
+    """One call of a classifier: how a sound becomes its result, and the threads that compute windows."""
+
+    def __init__(self, runner: Runner, shortlist: Shortlist, workers: int) -> None:
+        self._runner = runner
+        self._spec = runner.spec
+        self._shortlist = shortlist
+        self._max_ahead = 2 * workers
+        # A single worker has no one to hand windows to.
+        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self.stop = threading.Event()
+
+    def __enter__(self) -> Scoring:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def attempt(self, source: AnySource) -> Result | InputError:
+        """The result of one sound, or what is wrong with it."""
+        try:
+            return self._result(source)
+        except InputError as error:
+            return error
+        except MissingExtraError as error:
+            # A format that only an optional package reads: one such file must not stop the others.
+            problem, _, next_step = str(error).partition("; ")
+            return InputError(_name(source), "unsupported", problem, next_step)
+
+    def _result(self, source: AnySource) -> Result:
+        excerpt = as_excerpt(source, self._spec.sample_rate)
+        name = _name(source)
+        head = self._spec.heads[0]
+        windows, values = self.rows(excerpt, "scores")
+        values = _checked(values, name)
+        return Result(
+            source=name,
+            duration_s=windows[-1].end / self._spec.sample_rate,
+            sample_rate=self._spec.sample_rate,
+            model=ModelId(self._spec.name, self._runner.digest),
+            scores=Scores(head.labels, tuple(windows), values, self._spec.sample_rate),
+            sound_scores=aggregate_windows(values, head.aggregate),
+            shortlist=self._shortlist,
+            _excerpt=excerpt,
+            _spec=self._spec,
+        )
+
+    def rows(self, excerpt: Excerpt, output: str) -> tuple[list[Window], FloatArray]:
+        """The windows of a sound, and what the model gives for each of them: float32 (windows, columns)."""
+        windows: list[Window] = []
+        parts: list[FloatArray] = []
+        pending: deque[Future[FloatArray]] = deque()
+        held: _Group = []
+        for group in self._groups(excerpt):
+            if held and self._pool is not None:
+                pending.append(self._pool.submit(self._run, held, output))
+            elif held:
+                parts.append(self._run(held, output))
+            held = group
+            windows += [window for window, _ in group]
+            if len(pending) > self._max_ahead:
+                parts.append(pending.popleft().result())
+        last = self._run(held, output)
+        parts += [future.result() for future in pending]
+        return windows, np.concatenate([*parts, last])
+
+    def _groups(self, excerpt: Excerpt) -> Iterator[_Group]:
+        """The windows of a sound, as many at a time as make `GROUP_SAMPLES`."""
+        spec = self._spec
+        size = max(1, GROUP_SAMPLES // spec.window_samples)
+        cutter = WindowCutter(spec.window_samples, spec.hop_samples)
+        blocks = iter_waveform(
+            excerpt.source,
+            sample_rate=spec.sample_rate,
+            mono=spec.mono,
+            start_s=excerpt.start_s,
+            end_s=excerpt.end_s,
+        )
+        ready: _Group = []
+        for block in blocks:
+            ready += cutter.push(block)
+            while len(ready) >= size:
+                yield ready[:size]
+                ready = ready[size:]
+            if self.stop.is_set():
+                raise CancelledError
+        ready += cutter.finish()
+        if ready:
+            yield ready
+
+    def _run(self, group: _Group, output: str) -> FloatArray:
+        valid = [window.valid_samples for window, _ in group]
+        return self._runner.run(np.stack([samples for _, samples in group]), valid)[output]
+
+
+def as_excerpt(source: AnySource, sample_rate: int) -> Excerpt:
+    """Any source as an excerpt; a bare array is taken at `sample_rate`."""
+    part = source if isinstance(source, Excerpt) else None
+    whole: Any = source if part is None else part.source
+    if isinstance(whole, np.ndarray):
+        whole = {"sampling_rate": sample_rate, "array": whole}
+    return Excerpt(whole) if part is None else replace(part, source=whole)
+
+
+def _name(source: AnySource) -> str:
+    return source_name(as_excerpt(source, 1).source)
+
+
+def _checked(values: FloatArray, source: str) -> FloatArray:
+    """Scores within [0, 1], without what rounding put outside."""
+    if not bool(((values >= -SCORE_SLACK) & (values <= 1 + SCORE_SLACK)).all()):
+        raise InputError(
+            source,
+            "not_finite",
+            "the model's scores for it are not numbers in [0, 1]",
+            "see whether its samples lie far outside [-1, 1]; if they do not, export the model again",
+        )
+    return values.clip(0, 1)

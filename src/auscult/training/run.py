@@ -22,14 +22,14 @@ from auscult.metrics import Figure
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
 from auscult.training.backbones import find_backbone
+from auscult.training.fitting import fit_network
 from auscult.training.folder import RunFolder
-from auscult.training.learner import Learner
-from auscult.training.loop import EpochRow, Fit, fit
+from auscult.training.loop import EpochRow, Fit
 from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions
 from auscult.training.plan import TrainPlan, plan_training, settle, settled_values
-from auscult.training.summary import write_run_report, write_train_batch
+from auscult.training.summary import write_run_report
 
 PACKAGES = ("auscult", "torch", "lightning", "numpy", "soundfile", "soxr", "onnxruntime")
 N_PARITY_CLIPS = 8
@@ -142,27 +142,6 @@ def _train_on(material: Material, folder: RunFolder, options: TrainOptions, *, q
     spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
     parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material))
     return finish(folder, material, options, fitted, parity, quiet=quiet)
-
-
-def fit_network(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Fit:
-    """The trained network, by the way that backbone and strategy ask for; `options` are settled."""
-    learner = build_learner(material, options)
-    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
-    return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
-
-
-def build_learner(material: Material, options: TrainOptions) -> Learner:
-    """The network with its first weights; what is random about them depends on the seed alone."""
-    torch.manual_seed(options.seed)
-    build = find_backbone(options.backbone).build
-    return Learner(
-        build(material.plan, options, len(material.dataset.labels)),
-        material.train,
-        validation=material.validation,
-        task=material.dataset.task,
-        plan=material.plan,
-        options=options,
-    )
 
 
 def describe(material: Material, options: TrainOptions, last: EpochRow, *, name: str) -> ModelSpec:

@@ -1,0 +1,39 @@
+"""The one place that knows which way of training a backbone and a strategy ask for."""
+
+from __future__ import annotations
+
+import torch
+
+from auscult.training.backbones import find_backbone
+from auscult.training.folder import RunFolder
+from auscult.training.learner import Learner
+from auscult.training.loop import Fit, fit
+from auscult.training.material import Material
+from auscult.training.options import TrainOptions
+from auscult.training.summary import write_train_batch
+
+
+def fit_network(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Fit:
+    """The trained network, with `results.csv`, checkpoints and `train_batch.png` in the folder on the way.
+
+    Parameters
+    ----------
+    options : settled, see `plan.settle`
+    """
+    learner = build_learner(material, options)
+    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
+    return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
+
+
+def build_learner(material: Material, options: TrainOptions) -> Learner:
+    """The network with its first weights; what is random about them depends on the seed alone."""
+    torch.manual_seed(options.seed)
+    build = find_backbone(options.backbone).build
+    return Learner(
+        build(material.plan, options, len(material.dataset.labels)),
+        material.train,
+        validation=material.validation,
+        task=material.dataset.task,
+        plan=material.plan,
+        options=options,
+    )

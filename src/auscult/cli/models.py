@@ -57,6 +57,7 @@ def in_words(classifier: Classifier) -> dict[str, str]:
         "window": f"{spec.window_s:g} s, one every {spec.hop_samples / spec.sample_rate:g} s",
         "front end": _front_end(spec.features),
         "licence": spec.license,
+        "from": origin.origin or "",
         "made": (origin.created or "").replace("T", " "),
         "made with": _pairs(origin.packages),
         "trained on": f"{len(origin.training_clips)} clips" if origin.training_clips else "",

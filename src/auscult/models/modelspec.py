@@ -108,6 +108,7 @@ class Provenance:
     metrics : figures found while training, by name
     training_clips : `clip_id` of every clip whose sound the weights have seen; `evaluate` refuses them
     created : when the file was made, ISO 8601 in UTC
+    origin : the pretrained weights that it is or began from, such as "yamnet" or "hf:NAME@COMMIT"
     """
 
     dataset_digest: str | None = None
@@ -117,6 +118,7 @@ class Provenance:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     training_clips: tuple[str, ...] = ()
     created: str | None = None
+    origin: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -127,6 +129,7 @@ class Provenance:
             "metrics": dict(self.metrics),
             "training_clips": list(self.training_clips),
             "created": self.created,
+            "origin": self.origin,
         }
 
     @classmethod
@@ -141,6 +144,7 @@ class Provenance:
             metrics=_take(values, "metrics", dict, {}),
             training_clips=tuple(clips),
             created=_take(values, "created", str | None, None),
+            origin=_take(values, "origin", str | None, None),
         )
 
 

@@ -12,10 +12,10 @@ import pytest
 import soundfile
 
 from tests.tiny_models import SAMPLE_RATE, write_tiny_model
+from tests.tiny_tflite import write_tiny_tflite
 
 HEAVY = frozenset(
     {
-        "ai_edge_litert",
         "av",
         "librosa",
         "lightning",
@@ -32,7 +32,7 @@ HEAVY = frozenset(
     }
 )
 # What only a command, a model or a sound needs.
-MIDDLING = frozenset({"cyclopts", "numpy", "onnxruntime", "rich", "soundfile", "soxr"})
+MIDDLING = frozenset({"ai_edge_litert", "cyclopts", "numpy", "onnxruntime", "rich", "soundfile", "soxr"})
 
 
 def imported_by(code: str, *arguments: str) -> set[str]:
@@ -70,6 +70,15 @@ def test_opening_a_model_and_classifying_is_light(model: str, sound: str) -> Non
     found = imported_by(code, model, sound)
     assert found & HEAVY == set()
     assert found >= {"numpy", "onnxruntime", "soundfile", "soxr"}
+    assert "ai_edge_litert" not in found
+
+
+def test_a_tflite_needs_no_other_runtime(sound: str, tmp_path: Path) -> None:
+    model = str(write_tiny_tflite(tmp_path / "model.tflite"))
+    code = "import sys, auscult; print(auscult.load(sys.argv[1])(sys.argv[2]))"
+    found = imported_by(code, model, sound)
+    assert found & (HEAVY | {"flatbuffers", "onnxruntime"}) == set()
+    assert "ai_edge_litert" in found
 
 
 def test_reading_a_description_needs_no_runtime(model: str) -> None:

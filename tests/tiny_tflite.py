@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ import ai_edge_litert.schema_py_generated as schema
 import flatbuffers
 import numpy as np
 
-from auscult.models.modelspec import ModelSpec
+from auscult.models.modelspec import ModelSpec, Provenance
 from tests.tiny_models import POWER_OFFSET, tiny_spec
 
 AUDIO_PROPERTIES, CALIBRATION_OPTIONS, THRESHOLDING_OPTIONS = 4, 2, 3
@@ -220,3 +220,9 @@ def tiny_tflite(spec: ModelSpec | None = None) -> bytes:
 def write_tiny_tflite(path: Path, spec: ModelSpec | None = None) -> Path:
     path.write_bytes(tiny_tflite(spec))
     return path
+
+
+def as_tflite_says(spec: ModelSpec) -> ModelSpec:
+    """What is left of a description in a .tflite: no front end, no hop, no history; a head has its output's name."""
+    head = replace(spec.heads[0], name="scores")
+    return replace(spec, heads=(head,), features=None, hop_samples=spec.window_samples, provenance=Provenance())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,14 +19,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from auscult.errors import ModelFileError
+from auscult.errors import ModelFileError, UsageError
 from auscult.models.modelfile import HeadSpec, ModelSpec
-from auscult.models.runners import RUNNERS, Runner, open_runner
+from auscult.models.runners import RUNNERS, OpenOptions, Runner, open_runner
 from auscult.records import FloatArray, Label
 from tests.tiny_models import describe, expected_scores, tiny_graph, tiny_spec, write_tiny_model
+from tests.tiny_tflite import as_tflite_says, write_tiny_tflite
 
 # One writer an ending: a new kind of model file joins the conformance tests with a line here.
-WRITERS: dict[str, Callable[[Path, ModelSpec], Path]] = {".onnx": write_tiny_model}
+WRITERS: dict[str, Callable[[Path, ModelSpec], Path]] = {".onnx": write_tiny_model, ".tflite": write_tiny_tflite}
+# What a kind of file cannot say comes back as its default.
+SAYS: dict[str, Callable[[ModelSpec], ModelSpec]] = {".onnx": lambda spec: spec, ".tflite": as_tflite_says}
+OUTPUTS = {".onnx": ("scores", "logits", "embedding"), ".tflite": ("scores", "embedding")}
 
 # Odd sizes: a row of 7 classes and a window of 7 * 61 samples end in the middle of every vector register.
 ODD = tiny_spec([f"part {i}" for i in range(7)], part_samples=61)
@@ -40,7 +46,7 @@ def noise(n_windows: int, spec: ModelSpec = ODD, seed: int = 0) -> FloatArray:
 
 
 def test_every_runner_is_tested() -> None:
-    assert set(WRITERS) == set(RUNNERS)
+    assert set(WRITERS) == set(SAYS) == set(OUTPUTS) == set(RUNNERS)
 
 
 @pytest.fixture(params=sorted(RUNNERS), scope="module")
@@ -59,8 +65,9 @@ def runner(path: Path) -> Runner:
 
 
 class TestConformance:
-    def test_says_what_it_is(self, runner: Runner, path: Path) -> None:
-        assert runner.spec == ODD
+    def test_says_what_it_is(self, runner: Runner, path: Path, ending: str) -> None:
+        assert runner.spec == SAYS[ending](ODD)
+        assert runner.outputs == OUTPUTS[ending]
         assert runner.path == path
         assert runner.digest == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -68,19 +75,36 @@ class TestConformance:
     def test_computes_what_theory_says(self, task: str, ending: str, tmp_path: Path) -> None:
         spec = dataclasses.replace(ODD, heads=(dataclasses.replace(ODD.heads[0], task=task),))
         opened = open_runner(WRITERS[ending](tmp_path / f"model{ending}", spec))
+        assert opened.spec.heads[0].task == task
         windows = noise(5, spec)
         np.testing.assert_allclose(opened.run(windows)["scores"], expected_scores(windows, spec), atol=1e-6)
 
     def test_types_and_shapes(self, runner: Runner) -> None:
         found = runner.run(noise(3))
-        assert {name: (one.shape, one.dtype) for name, one in found.items()} == {
-            "scores": ((3, 7), np.float32),
-            "logits": ((3, 7), np.float32),
-            "embedding": ((3, 7), np.float32),
-        }
+        assert tuple(found) == runner.outputs
+        assert {(one.shape, one.dtype.name) for one in found.values()} == {((3, 7), "float32")}
+
+    def test_the_embedding_is_what_theory_says(self, runner: Runner) -> None:
+        windows = noise(3)
+        power = (windows.astype(np.float64) ** 2).reshape(3, 7, 61).mean(axis=2)
+        np.testing.assert_allclose(runner.run(windows)["embedding"], power, rtol=1e-5)
 
     def test_no_window_gives_no_row(self, runner: Runner) -> None:
-        assert runner.run(noise(0))["scores"].shape == (0, 7)
+        assert {one.shape for one in runner.run(noise(0)).values()} <= {(0, 7), (0, 0)}
+
+    def test_how_much_of_a_window_is_sound_changes_nothing_where_its_length_is_fixed(self, runner: Runner) -> None:
+        windows = noise(2)
+        assert runner.run(windows, [427, 3])["scores"].tobytes() == runner.run(windows)["scores"].tobytes()
+
+    def test_another_hop(self, path: Path) -> None:
+        assert open_runner(path, OpenOptions(hop_s=0.01)).spec.hop_samples == 80
+        for hop_s in (0.00001, 0.1):
+            with pytest.raises(UsageError, match=rf"'hop_s' must be from 0\.000125 s.*Got {hop_s:g} instead"):
+                open_runner(path, OpenOptions(hop_s=hop_s))
+
+    def test_an_option_without_effect_is_refused(self, path: Path) -> None:
+        with pytest.raises(UsageError, match=r"The option 'revision' is not for this model"):
+            open_runner(path, OpenOptions(revision="main"))
 
     @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6), seed=st.integers(0, 99))
     @settings(deadline=None, max_examples=40)
@@ -163,8 +187,24 @@ class TestOpenRunner:
     def test_the_ending_may_be_upper_case(self, tmp_path: Path) -> None:
         assert open_runner(write_tiny_model(tmp_path / "MODEL.ONNX")).spec == tiny_spec()
 
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"labels": "dog"}, "'labels' must be several names, as in a list, none of them empty. Got 'dog'"),
+            ({"labels": ["dog", " "]}, "'labels' must be several names"),
+            ({"sample_rate": 0}, "'sample_rate' must be a positive whole number of Hz. Got 0"),
+            ({"sample_rate": 16000.5}, "'sample_rate' must be a positive whole number of Hz. Got 16000.5"),
+            ({"hop_s": 0}, "'hop_s' must be a positive number of seconds. Got 0"),
+            ({"hop_s": float("nan")}, "'hop_s' must be a positive number of seconds. Got nan"),
+            ({"locale": ""}, "'locale' must be a word. Got ''"),
+        ],
+    )
+    def test_options_that_break_their_rule(self, options: dict[str, Any], message: str) -> None:
+        with pytest.raises(UsageError, match=re.escape(message)):
+            OpenOptions(**options)
+
     def test_an_unknown_ending(self, tmp_path: Path) -> None:
-        with pytest.raises(ModelFileError, match=r"weights\.pt: a model file ends in \.onnx"):
+        with pytest.raises(ModelFileError, match=r"weights\.pt: a model file ends in \.onnx or \.tflite"):
             open_runner(write_tiny_model(tmp_path / "weights.pt"))
 
     def test_no_such_file_comes_before_the_ending(self, tmp_path: Path) -> None:

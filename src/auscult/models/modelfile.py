@@ -15,6 +15,7 @@ __all__ = [
     "HeadSpec",
     "ModelSpec",
     "Provenance",
+    "read_bytes",
     "read_model_file",
     "require_model_file",
 ]
@@ -35,7 +36,7 @@ def read_model_file(path: str | os.PathLike[str]) -> tuple[bytes, ModelSpec]:
     ModelFileError : where the file is missing, unreadable, damaged, of a newer format, or not one of ours
     """
     path = Path(path)
-    content = _read_bytes(path)
+    content = read_bytes(path)
     try:
         onnx = read_onnx(content)
     except NotOnnxError as error:
@@ -82,7 +83,13 @@ def _path_problem(path: Path) -> str | None:
     return None
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a model file.
+
+    Raises
+    ------
+    ModelFileError : as for `require_model_file`, or where it may not be read
+    """
     require_model_file(path)
     try:
         return path.read_bytes()

@@ -16,9 +16,10 @@ from auscult.errors import ModelFileError
 from auscult.models.modelfile import ModelSpec, require_model_file
 from auscult.models.runners.onnx import OnnxRunner
 from auscult.models.runners.options import NO_OPTIONS, OpenOptions
+from auscult.models.runners.tflite import TfliteRunner
 from auscult.records import FloatArray
 
-__all__ = ["RUNNERS", "OnnxRunner", "OpenOptions", "Runner", "open_runner"]
+__all__ = ["RUNNERS", "OnnxRunner", "OpenOptions", "Runner", "TfliteRunner", "open_runner"]
 
 HF_PREFIX = "hf:"
 
@@ -71,7 +72,7 @@ class Runner(Protocol):
         ...
 
 
-RUNNERS: dict[str, Callable[[Path, OpenOptions], Runner]] = {".onnx": OnnxRunner}
+RUNNERS: dict[str, Callable[[Path, OpenOptions], Runner]] = {".onnx": OnnxRunner, ".tflite": TfliteRunner}
 
 
 def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS) -> Runner:
@@ -94,11 +95,13 @@ def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS
         return HfRunner(model.removeprefix(HF_PREFIX), options)
     path = Path(model)
     if _may_be_a_name(model):
-        from auscult.models.registry import MODELS, model_file
+        from auscult.models.registry import MODELS, model_file, named_model
 
         if named := MODELS.get(str(model)):
             path = model_file(named.name)
             options = replace(options, hop_s=options.hop_s or named.hop_s)
+        elif not path.exists():
+            named_model(str(model))  # which says what names there are
     opener = RUNNERS.get(path.suffix.lower())
     if opener is None:
         require_model_file(path)

@@ -243,7 +243,7 @@ def test_an_answer_that_will_not_change_ends_it(server: FileServer, path: Path, 
     with pytest.raises(DownloadError, match=f"the server answered {code} .*; upgrade auscult") as error:
         fetch(server, path)
     assert error.value.kind == kind
-    assert error.value.url == server.url
+    assert error.value.source == server.url
     assert error.value.exit_code == 1
     assert len(server.requests) == 1
 

@@ -98,7 +98,18 @@ def test_evaluating_needs_tables_and_nothing_else_heavy(model: str, tmp_path: Pa
 
 
 COMMAND = "import sys; from auscult.cli.app import run; code = run(sys.argv[1:]); assert code == 0, code"
-HELP_PAGES = ("", "classify", "train", "evaluate", "spectrogram", "models", "models show", "demo")
+HELP_PAGES = (
+    "",
+    "classify",
+    "train",
+    "evaluate",
+    "spectrogram",
+    "models",
+    "models show",
+    "models list",
+    "models get",
+    "demo",
+)
 
 
 @pytest.mark.parametrize("command", HELP_PAGES)
@@ -131,3 +142,9 @@ def test_the_command_that_evaluates_needs_no_plots_and_no_torch(model: str, tmp_
         soundfile.write(tmp_path / label / "1.wav", samples, SAMPLE_RATE)
     found = imported_by(COMMAND, "evaluate", model, str(tmp_path), "--quiet")
     assert found & (HEAVY - {"pandas", "pyarrow"}) == set()
+
+
+@pytest.mark.parametrize("command", ["list", "show yamnet"])
+def test_looking_at_named_models_is_light(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUSCULT_HOME", str(tmp_path))
+    assert imported_by(COMMAND, "models", *command.split(), "--json") & (HEAVY | {"onnxruntime"}) == set()

@@ -96,7 +96,7 @@ class DownloadError(AuscultError):
 
     Parameters
     ----------
-    url : where it should come from
+    source : the address it should come from, or the name that stands for it
     kind : "unreachable" (no answer, too slow, broken off too often), "missing" (404, 410), "no_permission" (401, 403),
         "damaged" (other bytes than expected), "unsupported" (neither http nor https)
     problem : what went wrong, in words
@@ -108,15 +108,15 @@ class DownloadError(AuscultError):
     https://a.org/x: the server answered 404; upgrade auscult
     """
 
-    def __init__(self, url: str, kind: InputErrorKind, problem: str, next_step: str) -> None:
-        super().__init__(url, kind, problem, next_step)
-        self.url = url
-        self.kind = kind
+    def __init__(self, source: str, kind: InputErrorKind, problem: str, next_step: str) -> None:
+        super().__init__(source, kind, problem, next_step)
+        self.source = source
+        self.kind: InputErrorKind = kind
         self.problem = problem
         self.next_step = next_step
 
     def __str__(self) -> str:
-        return f"{self.url}: {self.problem}; {self.next_step}"
+        return f"{self.source}: {self.problem}; {self.next_step}"
 
 
 class UsageError(AuscultError):

@@ -17,11 +17,16 @@ from auscult.errors import OutputError, OutputNameError
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, *, remedy: str = "choose another place with -o") -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes the place of `path` when the block ends well.
 
     Whatever happens inside (an error, Ctrl-C, a kill), `path` is either the old file or the whole new one. The
     content is flushed to the disk before the name changes, so that a power cut does not leave an empty file either.
+
+    Parameters
+    ----------
+    path : of the file; its folder is made
+    remedy : what to do where it cannot be written, for the error
 
     Raises
     ------
@@ -50,7 +55,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
-        raise _output_error(path, error) from error
+        raise _output_error(path, error, remedy) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -119,9 +124,9 @@ def _umask() -> int:
     return mask
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
+def _output_error(path: Path, error: OSError, remedy: str) -> OutputError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"{path}: the disk is full, nothing was written; free some space and run again")
     if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR):
         return OutputNameError(f"{path}: no file can be called that there ({error.strerror}); choose another name")
-    return OutputError(f"{path}: cannot be written ({error.strerror or error}); choose another place with -o")
+    return OutputError(f"{path}: cannot be written ({error.strerror or error}); {remedy}")

@@ -14,7 +14,10 @@ from auscult import __version__
 
 from .conftest import Auscult
 
-COMMANDS = (["classify"], ["train"], ["evaluate"], ["spectrogram"], ["models"], ["models", "show"], ["demo"])
+COMMANDS = (
+    *(["classify"], ["train"], ["evaluate"], ["spectrogram"], ["demo"]),
+    *(["models"], ["models", "list"], ["models", "show"], ["models", "get"]),
+)
 AUSCULT = [sys.executable, "-W", "error", "-m", "auscult"]
 
 

@@ -151,13 +151,6 @@ def test_wrong_use(auscult: Auscult, model: Path, arguments: list[str], said: st
     assert said in done.err
 
 
-def test_a_model_must_be_named(auscult: Auscult, clip: Path) -> None:
-    done = auscult("classify", clip)
-    assert (done.code, done.out) == (2, "")
-    assert "--model" in done.err
-    assert "auscult classify --help" in done.err
-
-
 def test_a_name_too_long_for_the_file_system_is_a_missing_file(auscult: Auscult, model: Path, clip: Path) -> None:
     done = auscult("classify", "a" * 5000, clip, "--model", model, "--json")
     assert done.code == 1

@@ -45,7 +45,7 @@ app = App(
     # Ctrl-C is for `run` to answer.
     suppress_keyboard_interrupt=False,
 )
-app.command(classify, usage="Usage: auscult classify --model FILE [OPTIONS] FILES...", sort_key=1)
+app.command(classify, usage="Usage: auscult classify [OPTIONS] FILES...", sort_key=1)
 app.command(train, sort_key=2)
 app.command(evaluate, sort_key=3)
 app.command(spectrogram, usage="Usage: auscult spectrogram [OPTIONS] FILES...", sort_key=4)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from auscult.cli.opening import Opening
 from auscult.cli.output import check_at_least_one, emit, failure_record, gather_sources, print_json, say, say_error
 from auscult.errors import InputError, UsageError
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from auscult.classifier import Result
 
 BAR_CHARACTERS = 20
+AS_THE_MODEL_SAYS = Opening()
 
 
 def classify(
     *files: str,
-    model: Annotated[str, Parameter(name=["--model", "-m"], metavar="FILE")],
+    model: Annotated[str | None, Parameter(name=["--model", "-m"], metavar="FILE|NAME")] = None,
     top_k: Annotated[int, Parameter(name=["--top-k", "-k"])] = 5,
     windows: bool = False,
     json: bool = False,
@@ -29,6 +31,7 @@ def classify(
     files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
     jobs: int | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+    opening: Annotated[Opening, Parameter(name="*", group="Labels and model")] = AS_THE_MODEL_SAYS,
 ) -> int:
     """Say what is heard in each file.
 
@@ -37,7 +40,8 @@ def classify(
     files
         Sound files, folders of them, or http(s) URLs.
     model
-        Model file, such as a run's model.onnx.
+        Model file, such as a run's model.onnx, or a name that "auscult models list" shows. If not given, yamnet,
+        which knows 521 kinds of sound and is fetched once.
     top_k
         How many labels to name, best first.
     windows
@@ -52,18 +56,18 @@ def classify(
         Files worked on at once; as many as there are cores if not given.
     quiet
         Name only what failed.
+    opening
+        How the model is opened.
     """
-    from auscult.classifier import load
-
     if json and csv:
         raise UsageError("--json and --csv exclude each other; choose one.")
     check_at_least_one("--top-k", top_k)
     check_at_least_one("--jobs", jobs)
     sources, problems = gather_sources(files, files_from)
-    classifier = load(model)
+    classifier = opening.load(model, top_k=top_k, for_people=not (json or csv), quiet=quiet)
     printer = _json_printer if json else _csv_printer() if csv else _text_printer
     n_done = n_failed = 0
-    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs, top_k=top_k)):
+    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs)):
         if isinstance(outcome, InputError):
             n_failed += 1
             say_error(str(outcome))

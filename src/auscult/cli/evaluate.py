@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from auscult.cli.opening import model_to_use
 from auscult.cli.output import print_figures, print_json, say, say_problems
 from auscult.errors import UsageError
 
@@ -33,7 +34,7 @@ def evaluate(
     Parameters
     ----------
     model
-        Model file, such as a run's model.onnx.
+        Model file, such as a run's model.onnx, or a name that "auscult models list" shows.
     source
         Labelled sounds, in any form that train takes, or the split.csv of a run.
     fold
@@ -53,6 +54,7 @@ def evaluate(
     from auscult.evaluation import evaluate as evaluated
 
     dataset = _chosen(open_dataset(source), fold, part)
+    model = model_to_use(model, for_people=False, quiet=quiet)
     evaluation = evaluated(model, dataset, allow_seen=allow_seen, quiet=quiet)
     if output is not None:
         evaluation.write(output)

@@ -1,46 +1,146 @@
-"""`auscult models`: what model files say of themselves."""
+"""`auscult models`: named models, and what model files say of themselves."""
 
 from __future__ import annotations
 
 import shutil
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from auscult.cli.output import emit, print_json
+from auscult.cli.output import columns, emit, print_json
+from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
     from auscult.classifier import Classifier
+    from auscult.models.registry import NamedModel
 
-models = App(name="models", help="Look at model files.", sort_key=5)
+models = App(name="models", help="List and fetch named models; look at model files.", sort_key=5)
 NAME_COLUMNS = 16
 MAX_COLUMNS = 100
 
 
-@models.command
+@models.command(name="list", sort_key=1)
+def list_models(*, json: bool = False) -> int:
+    """List the models that have a name.
+
+    Parameters
+    ----------
+    json
+        Print a JSON object a line, one for each model.
+    """
+    from auscult.models.registry import MODELS, cached_file
+
+    paths = {name: cached_file(name) for name in MODELS}
+    if json:
+        for name, path in paths.items():
+            print_json(_registry_record(MODELS[name], path))
+        return 0
+    rows = [("", "classes", "window", "rate", "size", "licence", "")]
+    for name, path in paths.items():
+        model = MODELS[name]
+        sound = (f"{model.window_s:g} s", f"{model.sample_rate} Hz", bytes_in_words(model.size_bytes))
+        rows.append((name, str(model.n_classes), *sound, model.licence, _where(model, path)))
+    title, *lines = columns(rows, right=(1, 2, 3, 4))
+    emit(title)
+    for line, name in zip(lines, MODELS, strict=True):
+        emit(line)
+        emit(_filled(MODELS[name].summary, indent="    ", first="    "))
+    return 0
+
+
+@models.command(sort_key=2)
 def show(model: str, /, *, json: bool = False) -> int:
-    """Show what a model file holds: classes, sample rate, window, front end, licence, origin, figures.
+    """Show what a model is: classes, sample rate, window, front end, licence, origin, figures.
 
     Parameters
     ----------
     model
-        Model file, such as a run's model.onnx.
+        Model file, such as a run's model.onnx, or a name that "auscult models list" shows. Nothing is fetched.
     json
         Print all of it as JSON.
     """
     from auscult.classifier import load
+    from auscult.models.registry import MODELS, cached_file
 
-    classifier = load(model)
+    named = MODELS.get(model)
+    path = None if named is None else cached_file(model)
+    classifier = load(model) if named is None or path is not None else None
     if json:
-        print_json(classifier.describe())
-    else:
-        columns = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
-        for name, value in in_words(classifier).items():
-            indent = " " * NAME_COLUMNS
-            emit(textwrap.fill(value, columns, initial_indent=f"{name:<{NAME_COLUMNS}}", subsequent_indent=indent))
+        record = {} if classifier is None else classifier.describe()
+        print_json(
+            record if named is None else {"name": named.name, **record, "registry": _registry_record(named, path)}
+        )
+        return 0
+    words = {} if classifier is None else in_words(classifier)
+    if named is not None:
+        words = _named_in_words(named, path) | words
+    for name, value in words.items():
+        emit(_filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS}}"))
     return 0
+
+
+@models.command(sort_key=3)
+def get(
+    name: str,
+    /,
+    *,
+    source: Annotated[Path | None, Parameter(name="--from", metavar="FILE")] = None,
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+) -> int:
+    """Fetch a named model, so that it can be used offline, and print the path of its file.
+
+    Parameters
+    ----------
+    name
+        A name that "auscult models list" shows.
+    source
+        Take this copy of the file instead of fetching it; it is refused if it is not the same to the last byte.
+    quiet
+        Show no progress.
+    """
+    from auscult.models.registry import import_file, model_file
+
+    emit(str(model_file(name, quiet=quiet) if source is None else import_file(name, source)))
+    return 0
+
+
+def _registry_record(model: NamedModel, path: Path | None) -> dict[str, Any]:
+    return {**model.to_dict(), "path": None if path is None else str(path)}
+
+
+def _where(model: NamedModel, path: Path | None) -> str:
+    if model.packaged is not None:
+        return "in the package"
+    return "not fetched" if path is None else "fetched"
+
+
+def _named_in_words(model: NamedModel, path: Path | None) -> dict[str, str]:
+    """What the registry knows of a model."""
+    words = {
+        "name": model.name,
+        "what it is": model.summary,
+        "classes": str(model.n_classes),
+        "sound": f"{model.sample_rate} Hz",
+        "window": f"{model.window_s:g} s, one every {model.hop_s:g} s",
+        "licence": model.licence,
+        "origin": model.origin,
+        "to cite": model.paper,
+        "fetched from": model.url,
+        "file": f"{bytes_in_words(model.size_bytes)}, SHA-256 {model.sha256}",
+        "kept at": f"not fetched yet; auscult models get {model.name} does it" if path is None else str(path),
+    }
+    return {name: value for name, value in words.items() if value}
+
+
+def _filled(text: str, *, indent: str, first: str) -> str:
+    width = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
+    # Addresses and digests are for copying: they stay whole.
+    return textwrap.fill(
+        text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def in_words(classifier: Classifier) -> dict[str, str]:

@@ -1,0 +1,187 @@
+"""Named models: what they are, where they come from, and their files.
+
+A name is a word in a table. `load("yamnet")` fetches the file once, into the models' folder of `auscult.home`, and
+checks it against the table each time, so a name always means the same bytes. A further model is a row in `MODELS`, and
+nothing else: the tests run over the table.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import urllib.parse
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from auscult.downloads import download
+from auscult.errors import DownloadError, ModelFileError, UsageError
+from auscult.files import atomic_path, sha256_of_file
+from auscult.home import home_folder
+
+# What `auscult classify` uses where no model is named, and what serves people where that cannot be had.
+DEFAULT_MODEL = "yamnet"
+STARTER_MODEL = "starter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedModel:
+    """A row of the table.
+
+    Attributes
+    ----------
+    name : a word, without a dot or a slash, which files have
+    summary : what it is, in a line
+    n_classes : how many labels it knows
+    sample_rate : Hz, of the sound it takes
+    window_s, hop_s : seconds that it hears at once, and from the start of a window to the next
+    licence : of the weights, as an SPDX name
+    origin : page of those who made it
+    paper : what to cite
+    url : of the file, https; "" where it is in the package
+    sha256 : of the file, 64 hexadecimal digits in lower case
+    size_bytes : of the file
+    packaged : path of the file inside the package `auscult`, with slashes; None: it is fetched
+    """
+
+    name: str
+    summary: str
+    n_classes: int
+    sample_rate: int
+    window_s: float
+    hop_s: float
+    licence: str
+    origin: str
+    paper: str
+    url: str
+    sha256: str
+    size_bytes: int
+    packaged: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_YAMNET = NamedModel(
+    name="yamnet",
+    summary="521 kinds of sound, from speech and music to alarms and animals (AudioSet's ontology)",
+    n_classes=521,
+    sample_rate=16000,
+    window_s=0.975,
+    # Half of the 0.96 s that are between the starts of non-overlapping patches of frames, as in the original.
+    hop_s=0.48,
+    licence="Apache-2.0",
+    origin="https://github.com/tensorflow/models/tree/master/research/audioset/yamnet",
+    paper="Network: Howard et al. 2017, MobileNets, arXiv:1704.04861. Data: Gemmeke et al. 2017, Audio Set: An "
+    "ontology and human-labeled dataset for audio events, ICASSP, doi:10.1109/ICASSP.2017.7952261",
+    url="https://storage.googleapis.com/mediapipe-assets/tasks/testdata/audio/"
+    "yamnet_audio_classifier_with_metadata.tflite",
+    sha256="10c95ea3eb9a7bb4cb8bddf6feb023250381008177ac162ce169694d05c317de",
+    size_bytes=4_126_810,
+)
+
+MODELS: dict[str, NamedModel] = {model.name: model for model in (_YAMNET,)}
+
+
+def named_model(name: str) -> NamedModel:
+    """The row of `name`.
+
+    Raises
+    ------
+    UsageError : where the table has no such name
+    """
+    if name in MODELS:
+        return MODELS[name]
+    close = difflib.get_close_matches(name.lower(), MODELS, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"they are {', '.join(sorted(MODELS))}."
+    raise UsageError(f"{name!r} is not the name of a model, nor a model file; {hint}")
+
+
+def model_file(name: str, *, quiet: bool = False) -> Path:
+    """The file of a named model, fetched if it is not here yet.
+
+    Raises
+    ------
+    UsageError : where there is no model of that name
+    DownloadError : where it has to be fetched and cannot be
+    OutputError : where it has to be fetched and cannot be kept
+    """
+    model = named_model(name)
+    if model.packaged is not None:
+        return _packaged_file(model)
+    try:
+        return download(
+            model.url, _kept_file(model), sha256=model.sha256, size_bytes=model.size_bytes, name=name, quiet=quiet
+        )
+    except DownloadError as error:
+        problem = f"this model is not here yet, and could not be fetched from {model.url}: {error.problem}"
+        raise DownloadError(name, error.kind, problem, f"{error.next_step}, {_other_ways(name)}") from error
+
+
+def cached_file(name: str) -> Path | None:
+    """The file of a named model where it is here, whole and right, else None.
+
+    Raises
+    ------
+    UsageError : where there is no model of that name
+    """
+    model = named_model(name)
+    if model.packaged is not None:
+        return _packaged_file(model)
+    path = _kept_file(model)
+    return path if path.is_file() and not _difference(path, model) else None
+
+
+def import_file(name: str, path: str | os.PathLike[str]) -> Path:
+    """Take a copy of a named model's file that came some other way; where it is then kept.
+
+    Raises
+    ------
+    UsageError : where there is no model of that name
+    ModelFileError : where `path` cannot be read, or is not that file
+    OutputError : where it cannot be kept
+    """
+    model = named_model(name)
+    path = Path(path)
+    try:
+        difference = _difference(path, model)
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: cannot be read ({error.strerror or error}); give the file of the model {name!r}"
+        ) from error
+    if difference:
+        place = f"it is at {model.url}" if model.url else "it is in the package"
+        raise ModelFileError(f"{path}: is not the file of the model {name!r}: {difference}; {place}")
+    if model.packaged is not None:
+        return _packaged_file(model)
+    kept = _kept_file(model)
+    with atomic_path(kept, remedy="set AUSCULT_HOME to a folder that can be") as temporary:
+        shutil.copyfile(path, temporary)
+    return kept
+
+
+def _other_ways(name: str) -> str:
+    ways = f"or bring the file from elsewhere: auscult models get {name} --from FILE"
+    if STARTER_MODEL in MODELS:
+        ways += f", or choose another model, such as {STARTER_MODEL!r}, which is in the package"
+    return ways
+
+
+def _kept_file(model: NamedModel) -> Path:
+    # Another auscult may know other bytes by the same name: both are kept.
+    ending = Path(urllib.parse.urlsplit(model.url).path).suffix
+    return home_folder("models") / f"{model.name}-{model.sha256[:12]}{ending}"
+
+
+def _packaged_file(model: NamedModel) -> Path:
+    return Path(__file__).parents[1] / str(model.packaged)
+
+
+def _difference(path: Path, model: NamedModel) -> str:
+    """How a file differs from what the table says, "" where it does not."""
+    size = path.stat().st_size
+    if size != model.size_bytes:
+        return f"it has {size} bytes where {model.size_bytes} are expected"
+    found = sha256_of_file(path)
+    return "" if found == model.sha256 else f"its SHA-256 is {found} where {model.sha256} is expected"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from auscult.classifier import Classifier, load
 from auscult.data import Dataset, Split, open_dataset
 from auscult.errors import DataError, ModelFileError
 from auscult.evaluation import Evaluation, evaluate
+from auscult.models.modelspec import UnknownSpec
 from auscult.records import FloatArray
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
 
@@ -22,20 +24,20 @@ PARTS = ["early", "late"]
 SPEC = tiny_spec(PARTS, part_samples=400, hop_samples=800)
 
 
-def clip(part: str, seed: int) -> FloatArray:
-    """One window with noise in the part named, much louder than the silence in the other."""
-    samples = np.zeros(800, dtype=np.float32)
-    start = PARTS.index(part) * 400
+def clip(part: str, seed: int, parts: Sequence[str] = PARTS) -> FloatArray:
+    """One window with noise in the part named, much louder than the silence in the others."""
+    samples = np.zeros(400 * len(parts), dtype=np.float32)
+    start = parts.index(part) * 400
     samples[start : start + 400] = np.random.default_rng(seed).uniform(-0.5, 0.5, 400)
     return samples
 
 
-def write_clips(root: Path, made: Mapping[str, list[str]]) -> Path:
+def write_clips(root: Path, made: Mapping[str, list[str]], parts: Sequence[str] = PARTS) -> Path:
     """A folder a label; `made` says for each label which part is loud in its clips."""
-    for label, parts in made.items():
+    for label, loud in made.items():
         (root / label).mkdir(parents=True)
-        for i, part in enumerate(parts):
-            soundfile.write(root / label / f"{i}.wav", clip(part, hash_of(label, i)), SAMPLE_RATE)
+        for i, part in enumerate(loud):
+            soundfile.write(root / label / f"{i}.wav", clip(part, hash_of(label, i), parts), SAMPLE_RATE)
     return root
 
 
@@ -144,6 +146,43 @@ class TestOneClassAlone:
     def test_its_files_can_be_written(self, found: Evaluation, tmp_path: Path) -> None:
         found.write(tmp_path / "run")
         assert json.loads((tmp_path / "run" / "metrics.json").read_text())["accuracy"]["n"] == 3
+
+
+class TestUnknown:
+    """A model with the classes `early` and `late` and a label for all other sounds."""
+
+    PARTS = ("early", "late", "unknown")
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Classifier:
+        spec = tiny_spec(self.PARTS, hop_samples=1200)
+        unknown = UnknownSpec(label="unknown", rule="loudest", threshold=0.0)
+        heads = (replace(spec.heads[0], unknown=unknown),)
+        return load(write_tiny_model(tmp_path / "model.onnx", replace(spec, heads=heads)))
+
+    def test_clips_of_classes_that_come_out_as_unknown_are_wrong_and_counted(
+        self, model: Classifier, tmp_path: Path
+    ) -> None:
+        made = {"early": ["early", "unknown", "unknown"], "late": ["late", "early"]}
+        found = evaluate(model, write_clips(tmp_path / "sounds", made, self.PARTS), quiet=True)
+        assert found.metrics["accuracy"].value == pytest.approx(2 / 5)
+        assert [one.predicted for one in found.clips[:3]] == [("early",), ("unknown",), ("unknown",)]
+        # In silence both classes score alike, and of equal ones the first counts.
+        assert found.notes == (
+            "2 of 5 clips of the classes came out as 'unknown' and count as wrong; the best class is right for 2 of "
+            "them.",
+        )
+
+    def test_other_sounds_may_be_given_under_that_label(self, model: Classifier, tmp_path: Path) -> None:
+        made = {"early": ["early"], "late": ["late"], "unknown": ["unknown", "unknown", "late"]}
+        found = evaluate(model, write_clips(tmp_path / "sounds", made, self.PARTS), quiet=True)
+        assert found.metrics["accuracy"].value == pytest.approx(4 / 5)
+        assert found.notes == ()
+
+    def test_sounds_of_other_labels_are_refused_and_the_label_named(self, model: Classifier, tmp_path: Path) -> None:
+        root = write_clips(tmp_path / "sounds", {"early": ["early"], "noon": ["late"]}, self.PARTS)
+        with pytest.raises(DataError, match=r"Clips that are labelled 'unknown' count as sounds of no class\."):
+            evaluate(model, root, quiet=True)
 
 
 class TestFiles:

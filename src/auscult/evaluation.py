@@ -31,7 +31,7 @@ from auscult.metrics import (
     evaluate_outcomes,
     per_class,
 )
-from auscult.models.modelspec import ModelSpec
+from auscult.models.modelspec import HeadSpec, ModelSpec
 from auscult.progress import progress
 from auscult.records import FloatArray, Prediction
 from auscult.result import Excerpt, Result
@@ -207,7 +207,7 @@ def evaluate(
         outcomes=counted,
         clips=_tested(dataset.select(read), counted, results),
         problems=unique_problems([*dataset.problems, *failures]),
-        notes=notes,
+        notes=notes + _unknown_note(counted, model.spec.heads[0]),
     )
 
 
@@ -230,20 +230,21 @@ def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:
     held = [i for i in range(len(dataset.labels)) if of_dataset[:, i].any()]
     unknown = [dataset.labels[i].id for i in held if dataset.labels[i].id not in column]
     if unknown:
-        raise DataError(_unknown_labels(dataset, unknown, list(column)))
+        raise DataError(_unknown_labels(dataset, unknown, list(column), head))
     targets = np.zeros((len(dataset), len(column)), np.float32)
     for i in held:
         targets[:, column[dataset.labels[i].id]] = of_dataset[:, i]
     return targets
 
 
-def _unknown_labels(dataset: Dataset, unknown: list[str], known: list[str]) -> str:
+def _unknown_labels(dataset: Dataset, unknown: list[str], known: list[str], head: HeadSpec) -> str:
     folded = {label.casefold(): label for label in known}
     twins = [folded[label.casefold()] for label in unknown if label.casefold() in folded]
     by_case = f" (labels are matched exactly, and it has {some(twins)} in other case)" if twins else ""
     return (
         f"{dataset.root}: the model does not know {len(unknown)} of the labels, {some(unknown)}"
         f"{by_case}; it knows {some(known)}. Rename the labels, or leave those clips out."
+        + (f" Clips that are labelled {head.unknown.label!r} count as sounds of no class." if head.unknown else "")
     )
 
 
@@ -290,10 +291,29 @@ def _range_of(clip_id: str) -> tuple[float, float]:
 
 
 def _absent_note(targets: FloatArray, model: Classifier) -> tuple[str, ...]:
-    absent = [label.id for label, held in zip(model.labels, targets.max(axis=0), strict=True) if not held]
+    classes = model.spec.heads[0].classes
+    held_by_label = zip(model.labels, targets.max(axis=0), strict=True)
+    absent = [label.id for label, held in held_by_label if not held and label in classes]
     if not absent:
         return ()
     return (f"no clip holds {some(absent)}, which the model knows: figures are of the other classes.",)
+
+
+def _unknown_note(outcomes: Outcomes, head: HeadSpec) -> tuple[str, ...]:
+    """How many clips of the classes the model took for sounds of none, where it can."""
+    if head.unknown is None:
+        return ()
+    column = outcomes.labels.index(head.unknown.label)
+    of_classes = ~outcomes.present()[:, column]
+    refused = of_classes & outcomes.predicted()[:, column]
+    if not refused.any():
+        return ()
+    without = np.delete(outcomes.scores, column, axis=1).argmax(axis=1)
+    right = refused & (without == np.delete(outcomes.targets, column, axis=1).argmax(axis=1))
+    return (
+        f"{refused.sum()} of {of_classes.sum()} clips of the classes came out as {head.unknown.label!r} and count as "
+        f"wrong; the best class is right for {right.sum()} of them.",
+    )
 
 
 def _outcomes(model: Classifier, targets: FloatArray, results: Sequence[Result], dataset: Dataset) -> Outcomes:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auscult.errors import ModelFileError
-from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, Provenance
+from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, Provenance, UnknownSpec
 from auscult.records import Label
 from tests.tiny_models import tiny_spec
 
@@ -23,6 +23,14 @@ def changed(**fields: Any) -> str:
 def changed_head(**fields: Any) -> str:
     head = json.loads(tiny_spec().to_json())["heads"][0] | fields
     return changed(heads=[head])
+
+
+UNKNOWN = {"label": "late", "rule": "constant_logit", "threshold": 3.5}
+
+
+def changed_unknown(**fields: Any) -> str:
+    """The JSON of a good description whose second label stands for unknown sounds, with fields of that changed."""
+    return changed_head(unknown=UNKNOWN | fields)
 
 
 names = st.text(min_size=1, max_size=8).filter(str.strip)
@@ -39,15 +47,29 @@ provenances = st.builds(
 
 
 @st.composite
+def unknowns(draw: st.DrawFn, ids: list[str]) -> UnknownSpec | None:
+    """One of the labels for sounds of no class, or none."""
+    chosen = UnknownSpec(
+        label=draw(st.sampled_from(ids)),
+        rule=draw(names),
+        threshold=draw(st.floats(allow_nan=False, allow_infinity=False)),
+        found_by=draw(st.text(max_size=5)),
+    )
+    return draw(st.sampled_from([None, chosen]))
+
+
+@st.composite
 def specs(draw: st.DrawFn) -> ModelSpec:
     ids = draw(st.lists(names, min_size=1, max_size=5, unique_by=lambda text: Label(text).id))
     count = len(ids)
+    task = draw(st.sampled_from(["single_label", "multi_label"]))
     head = HeadSpec(
         name="main",
-        task=draw(st.sampled_from(["single_label", "multi_label"])),
+        task=task,
         labels=tuple(Label(one, draw(st.sampled_from(["", "shown"]))) for one in ids),
         thresholds=draw(st.none() | st.lists(st.floats(0, 1), min_size=count, max_size=count).map(tuple)),
         aggregate=draw(st.sampled_from(["mean", "max"])),
+        unknown=draw(unknowns(ids)) if task == "single_label" and count > 1 else None,
     )
     window_samples = draw(st.integers(1, 10**7))
     return dataclasses.replace(
@@ -74,6 +96,29 @@ def test_keys_of_a_later_version_are_ignored() -> None:
     values["heads"][0]["labels"][0]["picture"] = "early.png"
     values["provenance"]["mood"] = "good"
     assert ModelSpec.from_json(json.dumps(values)) == tiny_spec()
+
+
+def test_files_from_before_there_was_an_unknown_label() -> None:
+    values = json.loads(changed())
+    del values["heads"][0]["unknown"]
+    (head,) = ModelSpec.from_json(json.dumps(values)).heads
+    assert head.unknown is None
+    assert head.classes == head.labels
+
+
+def test_the_label_for_unknown_sounds_is_no_class() -> None:
+    (head,) = ModelSpec.from_json(changed_unknown()).heads
+    assert head.unknown == UnknownSpec(label="late", rule="constant_logit", threshold=3.5)
+    assert [label.id for label in head.labels] == ["early", "late"]
+    assert [label.id for label in head.classes] == ["early"]
+
+
+def test_a_rule_that_this_version_does_not_know_is_no_matter() -> None:
+    """The graph computes it; the description only says so. That is why the format's number stays."""
+    (head,) = ModelSpec.from_json(changed_unknown(rule="nearest_neighbours", distance="cosine")).heads
+    assert head.unknown is not None
+    assert head.unknown.rule == "nearest_neighbours"
+    assert FORMAT_VERSION == 1
 
 
 def test_a_front_end_with_unknown_choices_is_refused() -> None:
@@ -143,7 +188,22 @@ def test_every_field_must_be_there(field: str) -> None:
             "'thresholds' must be None or 2 numbers in [0, 1], one a label. Got (0.5,)",
         ),
         (changed_head(thresholds=[0.5, 2]), "'thresholds' must be None or 2 numbers in [0, 1]"),
-        (changed_head(thresholds=[0.5, "1"]), "'thresholds' must be numbers. Got '1'"),
+        (changed_head(thresholds=[0.5, "1"]), "'thresholds' must be a number. Got '1'"),
+        (changed_head(thresholds=[0.5, 10**400]), "'thresholds' must be a number. Got one of 401 digits"),
+        (changed_head(unknown="late"), "'unknown' must be an object or null. Got 'late'"),
+        (changed_head(unknown={"label": "late"}), "The field 'rule' is missing"),
+        (changed_unknown(label="cat"), "'unknown.label' must be the id of a label of the head. Got 'cat'"),
+        (changed_unknown(rule=" "), "'unknown.rule' must be a word. Got ' '"),
+        (changed_unknown(threshold="3"), "'unknown.threshold' must be a number. Got '3'"),
+        (changed_unknown(threshold=1e400), "'unknown.threshold' must be a finite number. Got inf"),
+        (
+            changed_head(task="multi_label", unknown=UNKNOWN),
+            "'unknown' must be null where sounds may have several labels. Got 'late'",
+        ),
+        (
+            changed_head(labels=[{"id": "late"}], unknown=UNKNOWN),
+            "'labels' must be a class beside the label for unknown sounds. Got ['late']",
+        ),
     ],
 )
 def test_says_what_is_wrong(text: str, message: str) -> None:
@@ -164,7 +224,9 @@ json_values = st.recursive(
 @settings(deadline=None)
 def test_any_value_in_any_field_is_read_or_refused(data: st.DataObject) -> None:
     values = json.loads(tiny_spec().to_json())
-    part = data.draw(st.sampled_from([values, values["heads"][0], values["provenance"], values["features"]]))
+    head = values["heads"][0]
+    head["unknown"] = dict(UNKNOWN)
+    part = data.draw(st.sampled_from([values, head, head["unknown"], values["provenance"], values["features"]]))
     part[data.draw(st.sampled_from(sorted(part)))] = data.draw(json_values)
     try:
         spec = ModelSpec.from_json(json.dumps(values))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from auscult.errors import ModelFileError
-from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, Provenance
+from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, Provenance, UnknownSpec
 from auscult.models.onnxfile import NotOnnxError, OnnxFile, read_onnx
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "HeadSpec",
     "ModelSpec",
     "Provenance",
+    "UnknownSpec",
     "read_bytes",
     "read_model_file",
     "require_model_file",

@@ -14,6 +14,7 @@ the numbers.
 from __future__ import annotations
 
 import json
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,50 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnknownSpec:
+    """That one label of a head stands for all sounds unlike its classes, and how its score comes about.
+
+    The graph computes that score like any other, so a reader needs nothing of this to classify; it says which label is
+    no class, and why a sound comes out with it.
+
+    Attributes
+    ----------
+    label : id of the label
+    rule : how the graph finds the label's logit, in a word: "constant_logit" is a number, `threshold`, so that a sound
+        is unknown where no class has a higher logit
+    threshold : of the rule
+    found_by : how the threshold was chosen, in words
+
+    Raises
+    ------
+    ValueError : where a field breaks its rule
+    """
+
+    label: str
+    rule: str
+    threshold: float
+    found_by: str = ""
+
+    def __post_init__(self) -> None:
+        # As a Label has it, so that the two compare.
+        object.__setattr__(self, "label", Label(self.label).id)
+        _require(bool(self.rule.strip()), "unknown.rule", "a word", self.rule)
+        _require(math.isfinite(self.threshold), "unknown.threshold", "a finite number", self.threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"label": self.label, "rule": self.rule, "threshold": self.threshold, "found_by": self.found_by}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> UnknownSpec:
+        return cls(
+            label=_take(values, "label", str),
+            rule=_take(values, "rule", str),
+            threshold=_number("unknown.threshold", values.get("threshold")),
+            found_by=_take(values, "found_by", str, ""),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class HeadSpec:
     """One question that a model answers.
 
@@ -41,6 +86,8 @@ class HeadSpec:
     labels : the classes, in the order of the output's columns, all with different ids
     thresholds : score from which a class counts as present, in [0, 1], one a class; None: not chosen
     aggregate : how scores of windows become the sound's: "mean" or "max"
+    unknown : which of the labels is no class but stands for sounds unlike all classes; None: there is none. Only where
+        a sound has a single label: where it may have several, no score over its threshold says as much.
 
     Raises
     ------
@@ -52,6 +99,7 @@ class HeadSpec:
     labels: tuple[Label, ...]
     thresholds: tuple[float, ...] | None = None
     aggregate: Aggregate = "mean"
+    unknown: UnknownSpec | None = None
 
     def __post_init__(self) -> None:
         _require(self.name.isidentifier(), "name", "a name of letters, digits and _", self.name)
@@ -73,6 +121,18 @@ class HeadSpec:
                 f"None or {len(ids)} numbers in [0, 1], one a label",
                 self.thresholds,
             )
+        if self.unknown is not None:
+            self._check_unknown(self.unknown, ids)
+
+    def _check_unknown(self, unknown: UnknownSpec, ids: list[str]) -> None:
+        _require(self.task == "single_label", "unknown", "null where sounds may have several labels", unknown.label)
+        _require(unknown.label in ids, "unknown.label", "the id of a label of the head", unknown.label)
+        _require(len(ids) > 1, "labels", "a class beside the label for unknown sounds", ids)
+
+    @property
+    def classes(self) -> tuple[Label, ...]:
+        """The labels without the one that stands for unknown sounds."""
+        return tuple(label for label in self.labels if self.unknown is None or label.id != self.unknown.label)
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -81,17 +141,20 @@ class HeadSpec:
             "labels": [{"id": label.id, "name": label.name} for label in self.labels],
             "thresholds": None if self.thresholds is None else list(self.thresholds),
             "aggregate": self.aggregate,
+            "unknown": None if self.unknown is None else self.unknown.to_dict(),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HeadSpec:
         thresholds = _take(values, "thresholds", list | None, None)
+        unknown = _take(values, "unknown", dict | None, None)
         return cls(
             name=_take(values, "name", str),
             task=_take(values, "task", str),
             labels=tuple(_label(entry) for entry in _take(values, "labels", list)),
-            thresholds=None if thresholds is None else tuple(_number(value) for value in thresholds),
+            thresholds=None if thresholds is None else tuple(_number("thresholds", value) for value in thresholds),
             aggregate=_take(values, "aggregate", str),
+            unknown=None if unknown is None else UnknownSpec.from_dict(unknown),
         )
 
 
@@ -347,9 +410,12 @@ def _mapping(entry: Any, name: str) -> Mapping[str, Any]:
     return entry  # type: ignore[no-any-return]
 
 
-def _number(value: Any) -> float:
-    _require(isinstance(value, int | float) and not isinstance(value, bool), "thresholds", "numbers", value)
-    return float(value)
+def _number(name: str, value: Any) -> float:
+    _require(isinstance(value, int | float) and not isinstance(value, bool), name, "a number", value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"The field {name!r} must be a number. Got one of {len(str(value))} digits instead.") from None
 
 
 def _is_int(value: object) -> bool:

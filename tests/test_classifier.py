@@ -6,6 +6,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from auscult import scoring as scoring_module
 from auscult.audio import plan_windows
 from auscult.classifier import Classifier, Excerpt, Result, load
 from auscult.errors import InputError, ModelFileError, UsageError
-from auscult.records import FloatArray, Sound, Waveform
+from auscult.features import FeatureSpec, log_mel
+from auscult.records import FloatArray, Label, Sound, Waveform
 from tests.tiny_models import SAMPLE_RATE, expected_scores, tiny_spec, write_tiny_model
 
 SPEC_LABELS = ["start", "middle", "end"]
@@ -124,6 +126,79 @@ class TestCall:
     def test_wrong_options(self, model: Classifier, options: dict[str, Any], message: str) -> None:
         with pytest.raises(UsageError, match=message):
             model(burst("end"), **options)
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    path = write_tiny_model(tmp_path_factory.mktemp("model") / "model.onnx", SPEC)
+    return load(path, top_k=2, deny=["start"])
+
+
+class TestSelection:
+    """Which labels are named; `decide/test_selection.py` has the rules."""
+
+    def test_what_was_given_at_load_holds_for_every_call(self, chosen: Classifier) -> None:
+        assert labels(chosen(burst("end"))) == ["end", "middle"]
+        assert [one.label for one in chosen.classify(burst("start")).predictions] == ["middle", "end"]
+        assert [labels(answer) for answer in chosen([burst("end")] * 2)] == [["end", "middle"]] * 2
+        windows = chosen.classify(np.concatenate([burst("end"), burst("middle")])).windows
+        assert all({one.label for one in window.predictions} == {"end", "middle"} for window in windows)
+
+    def test_a_call_s_own_take_its_place(self, chosen: Classifier) -> None:
+        assert labels(chosen(burst("end"), top_k=1)) == ["end"]
+        assert labels(chosen(burst("start"), allow=["start", "end"])) == ["start", "end"]
+        assert labels(chosen(burst("start"), top_k=None, deny=None)) == ["start", "middle", "end"]
+        assert labels(chosen(burst("start"), score_threshold=0.5)) == []
+        assert labels(chosen(burst("end"))) == ["end", "middle"]
+
+    def test_scores_hold_all_labels(self, chosen: Classifier, model: Classifier) -> None:
+        result = chosen.classify(burst("start"), score_threshold=1.0)
+        assert result.predictions == ()
+        assert bits(result) == bits(model.classify(burst("start")))
+
+    def test_an_unknown_label_is_an_error(self, model: Classifier, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"'deny' parameter names 'stort', .* did you mean 'start'"):
+            model.classify_many([], deny=["stort"])
+        with pytest.raises(UsageError, match=r"'allow' parameter names 'dog'"):
+            load(write_tiny_model(tmp_path / "model.onnx", SPEC), allow=["dog"])
+
+    def test_names_that_differ_from_their_labels_are_said(self, tmp_path: Path) -> None:
+        named = tuple(Label(one.id, one.id.upper()) for one in SPEC.heads[0].labels)
+        spec = replace(SPEC, heads=(replace(SPEC.heads[0], labels=named),))
+        answer = load(write_tiny_model(tmp_path / "model.onnx", spec), allow=["END"])(burst("end"))
+        assert [(one["label"], one["name"]) for one in answer] == [("end", "END")]
+
+
+class TestEmbed:
+    def test_a_row_a_window(self, model: Classifier) -> None:
+        samples = noise(1050)
+        plan = plan_windows(1050, length=SPEC.window_samples, hop=SPEC.hop_samples)
+        found = model.embed(samples)
+        assert (found.shape, found.dtype) == ((len(plan), 3), np.float32)
+        power = [(samples[one.start : one.start + 133].astype(np.float64) ** 2).mean() for one in plan[:-1]]
+        np.testing.assert_allclose(found[:-1, 0], power, rtol=1e-5)
+
+    def test_of_an_excerpt_of_a_file(self, model: Classifier, path: Path) -> None:
+        np.testing.assert_allclose(model.embed(Excerpt(path, 0.025, 0.1)), model.embed(noise(1000)[200:800]), atol=1e-6)
+
+    def test_a_sound_that_is_not_there(self, model: Classifier, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"absent\.wav: "):
+            model.embed(tmp_path / "absent.wav")
+
+
+class TestSpectrogram:
+    def test_of_all_that_the_windows_hold(self, model: Classifier) -> None:
+        samples = noise(1000)
+        front_end = FeatureSpec.from_dict(SPEC.features or {})
+        last = plan_windows(1000, length=SPEC.window_samples, hop=SPEC.hop_samples)[-1]
+        padded = np.pad(samples, (0, last.start + last.length - 1000))
+        np.testing.assert_array_equal(model.spectrogram(samples), log_mel(padded, front_end))
+
+    def test_where_the_front_end_is_not_known(self, tmp_path: Path) -> None:
+        opened = load(write_tiny_model(tmp_path / "model.onnx", replace(SPEC, features=None)))
+        with pytest.raises(UsageError, match="It is not known how the model 'loudest-part' looks at sound"):
+            opened.spectrogram(noise(1000))
+        assert opened.classify(noise(1000)).plot().axes
 
 
 class TestSources:
@@ -419,6 +494,12 @@ class TestPlot:
         path = write_wav(tmp_path / "a.wav", noise(4000))
         figure = model.classify(Excerpt(path, 0.1, 0.3)).plot()
         assert figure.axes[0].get_xlim() == pytest.approx((0, 0.2))
+
+    def test_only_labels_that_may_be_named_are_drawn(self, model: Classifier) -> None:
+        figure = model.classify(noise(4000), deny=["start"]).plot()
+        drawn = {text.get_text() for text in figure.axes[2].get_yticklabels()}
+        assert {"middle", "end"} <= drawn
+        assert "start" not in drawn
 
     def test_an_open_file_can_be_read_only_once(self, model: Classifier, tmp_path: Path) -> None:
         path = write_wav(tmp_path / "a.wav", noise(4000))

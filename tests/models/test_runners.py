@@ -192,6 +192,8 @@ class TestOpenRunner:
         [
             ({"labels": "dog"}, "'labels' must be several names, as in a list, none of them empty. Got 'dog'"),
             ({"labels": ["dog", " "]}, "'labels' must be several names"),
+            ({"labels": ["dog", "dog"]}, "'labels' must be several names, each another one. Got ['dog', 'dog']"),
+            ({"labels": 3}, "'labels' must be several names"),
             ({"sample_rate": 0}, "'sample_rate' must be a positive whole number of Hz. Got 0"),
             ({"sample_rate": 16000.5}, "'sample_rate' must be a positive whole number of Hz. Got 16000.5"),
             ({"hop_s": 0}, "'hop_s' must be a positive number of seconds. Got 0"),

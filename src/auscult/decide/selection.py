@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -158,11 +158,11 @@ def _names(parameter: str, value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     # A str would be taken as many labels, of a letter each.
-    if isinstance(value, str) or not all(isinstance(one, str) for one in value):
+    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (None,)
+    if not all(isinstance(one, str) for one in names):
         raise UsageError(
             f"The {parameter!r} parameter must be several labels, as in a list, or None. Got {value!r} instead."
         )
-    names = tuple(value)
     if not names and parameter == "allow":
         raise UsageError("The 'allow' parameter must name at least one label, or be None for all. Got none instead.")
     return names

@@ -1,12 +1,13 @@
 """A .tflite with one more output, made in memory: so a classifier gives its embedding too.
 
-The vector that a classifier's last layer starts from is inside the graph, and TensorFlow Lite hands out
-outputs alone. A runtime can be told to keep all tensors (`experimental_preserve_all_tensors`), but then none
-shares memory with another, and the delegate that makes the graph fast cannot join its steps: YAMNet takes
-several times as long. So the tensor is made an output, by the smallest change that a FlatBuffer allows. A
-vector of a FlatBuffer may lie anywhere after the field that points to it: the new list of outputs is appended
-to the file, and the subgraph's distance to its list is set to it. Nothing moves, not a byte of the weights
-changes, and the old list remains where it was, unread.
+The vector that a classifier's last layer starts from is inside the graph, and TensorFlow Lite promises
+outputs alone: a delegate may join steps so that what lies between them is never made. It can be told to keep
+all tensors (`experimental_preserve_all_tensors`), which is meant for debugging, says so in a warning each
+time, and takes more memory (YAMNet: 6.9 MB an interpreter instead of 5.3, at the same speed). So the tensor
+is made an output, by the smallest change that a FlatBuffer allows. A vector of a FlatBuffer may lie anywhere
+after the field that points to it: the new list of outputs is appended to the file, and the subgraph's
+distance to its list is set to it. Nothing moves, not a byte of the weights changes, and the old list remains
+where it was, unread.
 
 The file on disk is not touched: tools for phones take every output of a classifier for a head of it.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,9 +39,12 @@ class OpenOptions:
     def __post_init__(self) -> None:
         labels: Any = self.labels
         if labels is not None:
-            if isinstance(labels, str) or not all(isinstance(one, str) and one.strip() for one in labels):
+            names = tuple(labels) if isinstance(labels, Iterable) and not isinstance(labels, str) else ()
+            if not names or not all(isinstance(one, str) and one.strip() for one in names):
                 raise _wrong("labels", "several names, as in a list, none of them empty", labels)
-            object.__setattr__(self, "labels", tuple(labels))
+            if len(set(names)) < len(names):
+                raise _wrong("labels", "several names, each another one", labels)
+            object.__setattr__(self, "labels", names)
         if self.sample_rate is not None:
             try:
                 object.__setattr__(self, "sample_rate", whole_rate(self.sample_rate))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.options import HF, TrainOptions
-from auscult.training.plan import SCRATCH, Recipe, TrainPlan
+from auscult.training.plan import MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
 
 Build = Callable[[TrainPlan, TrainOptions, int], WaveformNet]
 
@@ -33,12 +34,14 @@ class Backbone:
     build : plan, settled options and the number of classes to a network whose head is untrained; what is random about
         it comes from torch's own generator, seeded by the caller
     pretrained : whether its weights know other data, so that it makes sense to freeze them
+    fetch : given `quiet`, has its weights on this machine in the end, or raises `DownloadError`
     """
 
     name: str
     recipe: Recipe
     build: Build
     pretrained: bool = True
+    fetch: Callable[[bool], object] = bool
 
 
 def find_backbone(name: str) -> Backbone:
@@ -90,11 +93,16 @@ YAMNET = Recipe(
 )
 
 
-def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
-    from auscult.models.nets.yamnet import load_yamnet
+def _fetch_yamnet(quiet: bool) -> Path:
     from auscult.models.registry import model_file
 
-    body = load_yamnet(model_file("yamnet")).body
+    return model_file("yamnet", quiet=quiet)
+
+
+def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
+    from auscult.models.nets.yamnet import load_yamnet
+
+    body = load_yamnet(_fetch_yamnet(quiet=False)).body
     head = new_head(options, int(body.embedding_dim), n_classes)  # type: ignore[arg-type]
     net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
@@ -104,14 +112,33 @@ def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> Wav
 
 
 def _hf(name: str) -> Backbone:
-    """A transformers checkpoint. Its rate and window are its own, so they are read from its configuration here."""
-    from auscult.models.nets import hf
+    """A transformers checkpoint. Its rate and window are its own, so they are read from its configuration here.
 
-    backbone: Backbone = hf.backbone(name.removeprefix(HF))
-    return backbone
+    Its name says which revision it is, so that a run can be repeated.
+    """
+    from auscult.models.nets.hf import WAVEFORM_WINDOW_S, open_backbone
+
+    found = open_backbone(name.removeprefix(HF))
+    is_image = found.kind == "image"
+
+    def build(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
+        front_end, body = found.build(plan.window_samples, plan.features)
+        head = new_head(options, body.embedding_dim, n_classes)
+        return WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=front_end)
+
+    recipe = Recipe(
+        sample_rate=found.sample_rate,
+        features="auscult" if is_image else None,
+        max_window_s=MAX_WINDOW_S if is_image else min(found.max_window_s or WAVEFORM_WINDOW_S, WAVEFORM_WINDOW_S),
+        presentations=6_000,
+        min_epochs=6,
+        max_epochs=20,
+        defaults={"strategy": "freeze", "learning_rate": 3e-4 if is_image else 1e-4, "layer_decay": 0.9},
+    )
+    return Backbone(found.checkpoint.origin, recipe, build)
 
 
 BACKBONES: dict[str, Backbone] = {
     "scratch": Backbone("scratch", SCRATCH, _build_scratch, pretrained=False),
-    "yamnet": Backbone("yamnet", YAMNET, _build_yamnet),
+    "yamnet": Backbone("yamnet", YAMNET, _build_yamnet, fetch=_fetch_yamnet),
 }

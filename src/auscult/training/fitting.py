@@ -13,15 +13,19 @@ from auscult.training.options import TrainOptions
 from auscult.training.summary import write_train_batch
 
 
-def fit_network(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Fit:
+def fit_network(
+    material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool, with_picture: bool = True
+) -> Fit:
     """The trained network, with `results.csv`, checkpoints and `train_batch.png` in the folder on the way.
 
     Parameters
     ----------
     options : settled, see `plan.settle`
+    with_picture : False leaves `train_batch.png` out
     """
     learner = build_learner(material, options)
-    write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
+    if with_picture:
+        write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
     return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
 
 

@@ -16,6 +16,8 @@ from auscult.files import write_text
 # What `files.atomic_path` leaves when the process is killed while it writes.
 UNFINISHED = ".*.partial*"
 LOCK = ".lock"
+# The part of `config.yaml` that is not given but found on the way.
+CHOICE = "chosen"
 
 
 class RunFolder:
@@ -50,6 +52,10 @@ class RunFolder:
         return self.path / "model.onnx"
 
     @property
+    def backbones(self) -> Path:
+        return self.path / "backbones.csv"
+
+    @property
     def report(self) -> Path:
         return self.path / "report.html"
 
@@ -75,6 +81,16 @@ class RunFolder:
         for folder in (self.path, self.checkpoints):
             for unfinished in folder.glob(UNFINISHED):
                 unfinished.unlink(missing_ok=True)
+
+    def keep_choice(self, choice: Mapping[str, Any]) -> None:
+        """Add to `config.yaml` what was chosen on the way, so that a resumed run chooses no more."""
+        config = yaml.safe_load(self.config.read_text(encoding="utf-8"))
+        write_text(self.config, yaml.safe_dump(config | {CHOICE: dict(choice)}, sort_keys=False, allow_unicode=True))
+
+    def kept_choice(self) -> dict[str, Any] | None:
+        """What `keep_choice` kept, if it did."""
+        choice: dict[str, Any] | None = yaml.safe_load(self.config.read_text(encoding="utf-8")).get(CHOICE)
+        return choice
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -112,7 +128,8 @@ class RunFolder:
     def _begun(self) -> bool:
         """Whether anything was trained, or a fold begun: a run that failed before is begun anew."""
         folds = self.path.glob("fold-*/config.yaml")
-        return self.config.exists() and (self.checkpoints.exists() or self.results.exists() or any(folds))
+        begun = self.checkpoints.exists() or self.results.exists() or self.backbones.exists() or any(folds)
+        return self.config.exists() and begun
 
     def _check_empty(self) -> None:
         try:
@@ -137,6 +154,8 @@ class RunFolder:
             before = yaml.safe_load(self.config.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise UsageError(f"{self.config}: cannot be read ({error}); begin again in another folder.") from error
+        if isinstance(before, dict):
+            before.pop(CHOICE, None)
         changed = sorted(_differences(before, dict(config)))
         if changed:
             raise UsageError(

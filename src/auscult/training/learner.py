@@ -155,15 +155,8 @@ class Learner(pl.LightningModule):
     @torch.no_grad()
     def validation_figures(self) -> tuple[float, float]:
         """Loss and `told_right` of the weights as they stand on the validation clips."""
-        net = self.net.eval()
-        logits = torch.zeros(self.validation.targets.shape)
-        counts = torch.zeros(len(self.validation), 1)
-        for waveforms, owners in self._plain(self.validation):
-            of_windows = net(waveforms.to(self.device))[0].float().cpu()
-            logits.index_add_(0, torch.tensor(owners), of_windows)
-            counts.index_add_(0, torch.tensor(owners), torch.ones(len(owners), 1))
+        logits = predict(self.net.eval(), self.validation, self.plan, self.options.batch_size)
         self.train()
-        logits /= counts
         targets = torch.from_numpy(self.validation.targets)
         return float(self.loss(logits.to(self.device), targets.to(self.device))), told_right(logits, targets, self.task)
 
@@ -193,6 +186,22 @@ class Learner(pl.LightningModule):
             hop_samples=self.plan.hop_samples,
             batch_size=self.options.batch_size,
         )
+
+
+@torch.no_grad()
+def predict(net: WaveformNet, clips: ClipStore, plan: TrainPlan, batch_size: int) -> Tensor:
+    """Logits of each clip, float32 `(clips, classes)`: the mean over its windows. `net` is in evaluation mode."""
+    device = next(net.parameters()).device
+    logits = torch.zeros(clips.targets.shape)
+    counts = torch.zeros(len(clips), 1)
+    batches = plain_batches(
+        clips, window_samples=plan.window_samples, hop_samples=plan.hop_samples, batch_size=batch_size
+    )
+    for waveforms, owners in batches:
+        of_windows = net(waveforms.to(device))[0].float().cpu()
+        logits.index_add_(0, torch.tensor(owners), of_windows)
+        counts.index_add_(0, torch.tensor(owners), torch.ones(len(owners), 1))
+    return logits / counts
 
 
 def told_right(logits: Tensor, targets: Tensor, task: str) -> float:

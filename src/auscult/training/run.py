@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,13 +15,15 @@ import numpy as np
 import torch
 
 from auscult.classifier import load
-from auscult.data import Dataset, Split, open_dataset
+from auscult.data import Clip, Dataset, Split, open_dataset
 from auscult.errors import InputError, unique_problems
 from auscult.evaluation import Evaluation, evaluate
 from auscult.export.onnx import Parity, write_model_file
+from auscult.files import write_text
 from auscult.metrics import Figure
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
+from auscult.training.auto import Choice, choose_backbone
 from auscult.training.backbones import find_backbone
 from auscult.training.fitting import fit_network
 from auscult.training.folder import RunFolder
@@ -113,17 +116,47 @@ def train_split(
 ) -> Run:
     """`train` with the split already chosen."""
     keep_freed_memory()
-    recipe = find_backbone(options.backbone).recipe
-    plan = plan_training(dataset.select(split.train).clips(), options, recipe)
-    settled = settle(options, recipe, plan.epochs)
     folder = RunFolder(output)
+    clips = dataset.select(split.train).clips()
     with folder.locked(), _threads(options.threads):
-        config = _config(source, dataset, split, fold, options, plan)
-        folder.open(config=config | {"settled": settled_values(options, settled)}, resume=resume)
-        options = settled
-        material = prepare(dataset, split, plan, options, quiet=quiet)
+        config = _config(source, dataset, split, fold, options)
+        choice = None
+        if options.backbone == "auto":
+            folder.open(config=config, resume=resume)
+            choice = _choice(dataset, split, folder, options, quiet=quiet)
+            options = choice.options(options)
+        plan, settled = _settled(clips, options)
+        if choice is None:
+            folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
+        else:
+            folder.keep_choice(choice.to_dict() | _settled_config(options, plan, settled))
+        material = prepare(dataset, split, plan, settled, quiet=quiet)
         material.split.to_csv(material.dataset, folder.split)
-        return _train_on(material, folder, options, quiet=quiet)
+        return _train_on(material, folder, settled, choice, quiet=quiet)
+
+
+def _settled(clips: Sequence[Clip], options: TrainOptions) -> tuple[TrainPlan, TrainOptions]:
+    """What the clips and the backbone settle."""
+    backbone = find_backbone(options.backbone)
+    plan = plan_training(clips, options, backbone.recipe)
+    # A checkpoint from the hub gets the name of its revision.
+    return plan, replace(settle(options, backbone.recipe, plan.epochs), backbone=backbone.name)
+
+
+def _choice(dataset: Dataset, split: Split, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Choice:
+    """The backbone that suits, as it was chosen before if this run goes on."""
+    kept = folder.kept_choice()
+    if kept is not None:
+        return Choice.from_dict(kept)
+    choice = choose_backbone(dataset, split, options, quiet=quiet)
+    write_text(folder.backbones, choice.to_csv())
+    for line in () if quiet else choice.table():
+        print(line, file=sys.stderr, flush=True)
+    return choice
+
+
+def _settled_config(options: TrainOptions, plan: TrainPlan, settled: TrainOptions) -> dict[str, Any]:
+    return {"plan": plan.to_dict(), "settled": settled_values(options, settled)}
 
 
 @contextmanager
@@ -137,11 +170,13 @@ def _threads(wanted: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _train_on(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Run:
+def _train_on(
+    material: Material, folder: RunFolder, options: TrainOptions, choice: Choice | None, *, quiet: bool
+) -> Run:
     fitted = fit_network(material, folder, options, quiet=quiet)
     spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
     parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material))
-    return finish(folder, material, options, fitted, parity, quiet=quiet)
+    return finish(folder, material, options, fitted, parity, choice, quiet=quiet)
 
 
 def describe(material: Material, options: TrainOptions, last: EpochRow, *, name: str) -> ModelSpec:
@@ -164,6 +199,7 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
         metrics={"train_loss": last.train_loss, "val_accuracy": last.val_accuracy},
         training_clips=tuple(sorted({clip.clip_id for clip in dataset.select(seen).clips()})),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
+        origin=options.backbone if find_backbone(options.backbone).pretrained else None,
     )
     return ModelSpec(
         name=name,
@@ -179,7 +215,14 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
 
 
 def finish(
-    folder: RunFolder, material: Material, options: TrainOptions, fitted: Fit, parity: Parity, *, quiet: bool
+    folder: RunFolder,
+    material: Material,
+    options: TrainOptions,
+    fitted: Fit,
+    parity: Parity,
+    choice: Choice | None,
+    *,
+    quiet: bool,
 ) -> Run:
     """Measure the file that was written on the test part, and write the figures and the report."""
     evaluation: Evaluation | None = None
@@ -188,7 +231,8 @@ def finish(
         evaluation = evaluate(load(folder.model), material.dataset.select(material.split.test), quiet=quiet)
         evaluation.write(folder.path)
         problems = unique_problems((*problems, *evaluation.problems))
-    notes = material.split.notes + (evaluation.notes if evaluation else ())
+    chosen = (choice.reason,) if choice else ()
+    notes = (*chosen, *material.split.notes, *(evaluation.notes if evaluation else ()))
     run = Run(folder.path, evaluation, problems, notes, folder.model, folder.report)
     write_run_report(folder, material, options, fitted, parity, run)
     return run
@@ -201,9 +245,7 @@ def _sounds(material: Material) -> list[Waveform]:
     return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
 
 
-def _config(
-    source: str, dataset: Dataset, split: Split, fold: int | None, options: TrainOptions, plan: TrainPlan
-) -> dict[str, Any]:
+def _config(source: str, dataset: Dataset, split: Split, fold: int | None, options: TrainOptions) -> dict[str, Any]:
     """Everything that the weights depend on, as `config.yaml` keeps it."""
     return {
         "auscult": version("auscult"),
@@ -214,5 +256,4 @@ def _config(
         "split": split.name,
         "threads": torch.get_num_threads(),
         "options": options.to_dict(),
-        "plan": plan.to_dict(),
     }

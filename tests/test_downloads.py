@@ -7,10 +7,12 @@ import hashlib
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -277,6 +279,15 @@ def test_offline_is_said_at_once_with_what_to_do(url: str, path: Path, monkeypat
         download(url, path, patience=Patience(wait_s=10_000))
     assert error.value.kind == "unreachable"
     assert left(path) == set()
+
+
+def test_a_certificate_that_is_not_trusted_is_another_matter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def untrusted(*arguments: Any, **options: Any) -> Any:
+        raise urllib.error.URLError(ssl.SSLCertVerificationError("self-signed certificate"))
+
+    monkeypatch.setattr("auscult.downloads.open_url", untrusted)
+    with pytest.raises(DownloadError, match=r"self-signed certificate.*; set SSL_CERT_FILE"):
+        download("https://example.org/a", path)
 
 
 def test_a_proxy_from_the_environment_is_used(server: FileServer, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

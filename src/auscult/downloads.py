@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import sys
 import time
 import urllib.error
@@ -251,6 +252,8 @@ class _Transfer:
                 raise _AgainError(f"the connection broke ({reason})") from error
             # Not tried again: whoever is offline should know at once.
             next_step = "connect to the internet, or set HTTPS_PROXY where one is needed, and run again"
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                next_step = "set SSL_CERT_FILE to the certificates that your network uses, and run again"
             raise self._error("unreachable", f"the server is not reached ({reason})", next_step) from error
 
     def _receive(self, response: Any, offset: int, deadline: Deadline) -> bool:

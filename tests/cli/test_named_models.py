@@ -238,6 +238,17 @@ def test_without_a_starter_people_get_the_error_too(auscult: Auscult, clip: Path
     assert "auscult models get yamnet --from FILE" in done.err
 
 
+def test_yamnet_from_a_local_copy_hears_speech_with_nothing_else_named(auscult: Auscult, shared_data: Path) -> None:
+    source = shared_data / "yamnet" / "yamnet_audio_classifier_with_metadata.tflite"
+    assert auscult("models", "get", "yamnet", "--from", source).code == 0
+    done = auscult("classify", shared_data / "yamnet" / "speech.wav", "--json", "-k", 1)
+    assert (done.code, done.err) == (0, "")
+    assert done.records[0]["model"]["digest"] == MODELS["yamnet"].sha256
+    (best,) = done.records[0]["predictions"]
+    assert best["score"] > 0.9
+    assert "/m/09x0r" in best.values() or "Speech" in best.values()
+
+
 @pytest.mark.usefixtures("default")
 def test_wrong_use_fetches_nothing(auscult: Auscult, server: FileServer, clip: Path) -> None:
     for wrong in (["--json", "--csv"], ["--top-k", 0], ["--allow", "a", "--deny", "b"], ["--labels", "nowhere.txt"]):

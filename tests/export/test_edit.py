@@ -1,0 +1,194 @@
+"""Model files changed after they were written, against what the numbers must then be."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from auscult.classifier import load
+from auscult.errors import ModelFileError
+from auscult.export.edit import with_half_weights, with_spec, with_unknown
+from auscult.models.modelfile import ModelSpec, UnknownSpec, read_model_file
+from auscult.models.runners import open_runner
+from auscult.records import FloatArray, Label
+from tests.tiny_models import POWER_OFFSET, tiny_spec, write_tiny_model
+
+CLASSES = ("early", "middle", "late")
+SPEC = tiny_spec(CLASSES, part_samples=20, hop_samples=60)
+FOUND_BY = "a guess"
+
+
+def unknown_file(folder: Path, logit: float, spec: ModelSpec = SPEC) -> Path:
+    content = write_tiny_model(folder / "before.onnx", spec).read_bytes()
+    path = folder / "model.onnx"
+    path.write_bytes(with_unknown(content, spec, logit=logit, found_by=FOUND_BY))
+    return path
+
+
+def loud(*powers: float) -> FloatArray:
+    """A window whose parts have these powers: constant, for its power is then exact."""
+    return np.repeat(np.sqrt(np.array(powers)), 20).astype(np.float32)
+
+
+class TestUnknown:
+    def test_the_description_names_it_last(self, tmp_path: Path) -> None:
+        head = load(unknown_file(tmp_path, -2.0)).spec.heads[0]
+        assert head.labels == (*SPEC.heads[0].labels, Label("unknown"))
+        assert head.unknown == UnknownSpec(label="unknown", rule="constant_logit", threshold=-2.0, found_by=FOUND_BY)
+        assert head.classes == SPEC.heads[0].labels
+
+    @given(
+        logit=st.floats(-8, 4, width=32),
+        powers=st.lists(st.lists(st.floats(0, 0.9), min_size=3, max_size=3), min_size=1, max_size=4),
+    )
+    @settings(deadline=None, max_examples=25)
+    def test_scores_are_those_of_one_more_class(
+        self, tmp_path_factory: pytest.TempPathFactory, logit: float, powers: list[list[float]]
+    ) -> None:
+        """exp of a tiny model's logits is power + 1e-4, so the softmax is a share of the sum with e^logit."""
+        runner = open_runner(unknown_file(tmp_path_factory.mktemp("unknown"), logit))
+        answer = runner.run(np.stack([loud(*one) for one in powers]))
+        weights = np.hstack([np.array(powers) + POWER_OFFSET, np.full((len(powers), 1), np.exp(logit))])
+        expected = weights / weights.sum(axis=1, keepdims=True)
+        assert answer["scores"] == pytest.approx(expected, abs=1e-5)
+        assert answer["scores"].sum(axis=1) == pytest.approx(1, abs=1e-6)
+        assert answer["logits"][:, -1] == pytest.approx(logit)
+        # Unknown is first where no class has a higher logit, and the order of the classes is as before.
+        best = answer["scores"].argmax(axis=1)
+        highest = answer["logits"][:, :-1].max(axis=1)
+        clear = np.abs(highest - logit) > 1e-3
+        assert ((best == 3) == (highest < logit))[clear].all()
+
+    def test_the_classes_logits_and_the_embedding_do_not_change_by_a_bit(self, tmp_path: Path) -> None:
+        after = open_runner(unknown_file(tmp_path, -1.0))
+        before = open_runner(tmp_path / "before.onnx")
+        windows = np.random.default_rng(0).normal(0, 0.3, (5, 60)).astype(np.float32)
+        one, other = before.run(windows), after.run(windows)
+        assert np.array_equal(one["logits"], other["logits"][:, :-1])
+        assert np.array_equal(one["embedding"], other["embedding"])
+
+    def test_it_is_a_label_like_any_other_for_who_classifies(self, tmp_path: Path) -> None:
+        model = load(unknown_file(tmp_path, np.log(0.3)))
+        result = model.classify(np.concatenate([loud(0.9, 0, 0), loud(0, 0.1, 0)]))
+        # Means of the two windows' scores: early has 0.9 / 1.2 and 0, unknown 0.3 / 1.2 and 0.3 / 0.4.
+        assert [one.label for one in result.predictions] == ["unknown", "early", "middle", "late"]
+        assert [one.score for one in result.predictions[:2]] == pytest.approx([0.5, 0.375], abs=1e-3)
+        assert [one.predictions[0].label for one in result.windows] == ["early", "unknown"]
+        record = result.to_dict(windows=True)
+        assert record["windows"][1]["predictions"][0] == {
+            "label": "unknown",
+            "score": pytest.approx(0.3 / (0.3 + 0.1 + 3 * POWER_OFFSET), abs=1e-5),
+        }
+        assert [one["label"] for one in model(loud(0, 0.1, 0), deny=["unknown"], top_k=1)] == ["middle"]
+
+    def test_calibration_leaves_it_as_it_is(self, tmp_path: Path) -> None:
+        content = calibrated(write_tiny_model(tmp_path / "plain.onnx", SPEC).read_bytes(), scale=2.0, bias=1.0)
+        path = tmp_path / "model.onnx"
+        path.write_bytes(with_unknown(content, SPEC, logit=0.5, found_by=FOUND_BY))
+        answer = open_runner(path).run(loud(0.5, 0.2, 0.1)[None])
+        logits = np.append(2 * np.log(np.array([0.5, 0.2, 0.1]) + POWER_OFFSET) + 1, 0.5)
+        assert answer["scores"][0] == pytest.approx(np.exp(logits) / np.exp(logits).sum(), abs=1e-5)
+
+    def test_a_second_one_is_refused(self, tmp_path: Path) -> None:
+        content, spec = read_model_file(unknown_file(tmp_path, 0.0))
+        with pytest.raises(ValueError, match="has a label for unknown sounds already: 'unknown'"):
+            with_unknown(content, spec, logit=0.0, found_by=FOUND_BY, label="other")
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({"logit": float("nan")}, "'unknown.threshold' must be a finite number"),
+            ({"label": "late"}, r"'labels' must be labels with different ids. Got \"more than once: \['late'\]\""),
+        ],
+    )
+    def test_what_makes_no_description(self, tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+        content = write_tiny_model(tmp_path / "model.onnx", SPEC).read_bytes()
+        with pytest.raises(ValueError, match=message):
+            with_unknown(content, SPEC, **({"logit": 0.0, "found_by": FOUND_BY} | fields))
+
+    def test_several_labels_a_sound(self, tmp_path: Path) -> None:
+        spec = tiny_spec(CLASSES, task="multi_label", part_samples=20)
+        content = write_tiny_model(tmp_path / "model.onnx", spec).read_bytes()
+        with pytest.raises(ValueError, match="null where sounds may have several labels"):
+            with_unknown(content, spec, logit=0.0, found_by=FOUND_BY)
+
+
+class TestHalfWeights:
+    """A graph of one product with a matrix, so that the rounded weights can be read off its output."""
+
+    WEIGHTS = np.random.default_rng(0).normal(0, 1, (60, 30)).astype(np.float32)
+
+    def content(self, weights: FloatArray, name: str = "body.weight") -> bytes:
+        nodes = [helper.make_node("MatMul", ["waveform", name], ["out"])]
+        graph = helper.make_graph(
+            nodes,
+            "product",
+            [helper.make_tensor_value_info("waveform", TensorProto.FLOAT, ["batch", 60])],
+            [helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", 30])],
+            [numpy_helper.from_array(weights, name)],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        return bytes(model.SerializeToString())
+
+    def outcome(self, content: bytes) -> FloatArray:
+        onnxruntime = pytest.importorskip("onnxruntime")
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        (out,) = session.run(None, {"waveform": np.eye(60, dtype=np.float32)})
+        return np.asarray(out)
+
+    def test_weights_are_rounded_to_half_precision_and_nothing_else(self) -> None:
+        before = self.content(self.WEIGHTS)
+        after = with_half_weights(before)
+        assert np.array_equal(self.outcome(after), self.WEIGHTS.astype(np.float16).astype(np.float32))
+        assert len(after) < 0.6 * len(before)
+        onnx.checker.check_model(onnx.load(io.BytesIO(after)), full_check=True)
+
+    def test_the_front_end_keeps_its_precision(self) -> None:
+        content = self.content(self.WEIGHTS, "front_end.bank")
+        assert np.array_equal(self.outcome(with_half_weights(content)), self.WEIGHTS)
+
+    def test_what_half_precision_cannot_hold_stays(self) -> None:
+        weights = self.WEIGHTS.copy()
+        weights[3, 4] = 1e6
+        assert np.array_equal(self.outcome(with_half_weights(self.content(weights))), weights)
+
+
+def test_another_description(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "model.onnx", SPEC)
+    path.write_bytes(with_spec(path.read_bytes(), replace(SPEC, name="weather", license="CC-BY-4.0")))
+    assert load(path).spec == replace(SPEC, name="weather", license="CC-BY-4.0")
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF....WAVE", b"\x08\x0a" + b"\xff" * 40])
+def test_bytes_that_are_no_model(content: bytes) -> None:
+    for edit in (
+        lambda: with_spec(content, SPEC),
+        lambda: with_unknown(content, SPEC, logit=0.0, found_by=FOUND_BY),
+        lambda: with_half_weights(content),
+    ):
+        with pytest.raises(ModelFileError, match=r"export the model again|give the bytes of a model file"):
+            edit()
+
+
+def calibrated(content: bytes, *, scale: float, bias: float) -> bytes:
+    """A tiny model with the calibration of `export.onnx.ShippedNet` between logits and activation."""
+    model = onnx.load_from_string(content)
+    n_classes = len(CLASSES)
+    for name, value in {"calibration_scale": scale, "calibration_bias": bias}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.full(n_classes, value, np.float32), name))
+    activation = model.graph.node[-1]
+    activation.input[0] = "calibrated"
+    model.graph.node.insert(len(model.graph.node) - 1, helper.make_node("Mul", ["logits", "calibration_scale"], ["x"]))
+    model.graph.node.insert(
+        len(model.graph.node) - 1, helper.make_node("Add", ["x", "calibration_bias"], ["calibrated"])
+    )
+    return bytes(model.SerializeToString())

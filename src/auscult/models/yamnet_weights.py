@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auscult.errors import ModelFileError
-from auscult.models.modelfile import require_model_file
+from auscult.models.modelfile import read_bytes
 from auscult.models.tflite_file import Quantization, TfliteFile, TfliteOperator, TfliteTensor, read_tflite
 from auscult.records import FloatArray
 
@@ -96,11 +96,9 @@ def read_yamnet(
     ModelFileError : the file cannot be read, or holds another network
     """
     path = Path(path)
-    require_model_file(path)
+    content = read_bytes(path)
     try:
-        return _Reading(read_tflite(path.read_bytes()), path).all_of(_convolutions(stem_channels, blocks, kernel))
-    except OSError as error:
-        raise ModelFileError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        return _Reading(read_tflite(content), path).all_of(_convolutions(stem_channels, blocks, kernel))
     except ModelFileError as error:
         raise ModelFileError(f"{path}: {error}") from None
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from auscult.classifier import load
 from auscult.errors import ModelFileError
-from auscult.export.edit import with_half_weights, with_spec, with_unknown
+from auscult.export.edit import DistanceRule, with_half_weights, with_spec, with_unknown
 from auscult.models.modelfile import ModelSpec, UnknownSpec, read_model_file
 from auscult.models.runners import open_runner
 from auscult.records import FloatArray, Label
@@ -27,10 +27,17 @@ SPEC = tiny_spec(CLASSES, part_samples=20, hop_samples=60)
 FOUND_BY = "a guess"
 
 
-def unknown_file(folder: Path, logit: float, spec: ModelSpec = SPEC) -> Path:
+def rule(threshold: float = 0.5, slope: float = 8.0, dim: int = 3) -> DistanceRule:
+    """Centres: all the power in one part. Whitening: lengths along the first axis count twice."""
+    whitening = np.eye(dim, dtype=np.float32)
+    whitening[0, 0] = 2
+    return DistanceRule(centres=np.eye(dim, dtype=np.float32), whitening=whitening, threshold=threshold, slope=slope)
+
+
+def unknown_file(folder: Path, used: DistanceRule | None = None, spec: ModelSpec = SPEC) -> Path:
     content = write_tiny_model(folder / "before.onnx", spec).read_bytes()
     path = folder / "model.onnx"
-    path.write_bytes(with_unknown(content, spec, logit=logit, found_by=FOUND_BY))
+    path.write_bytes(with_unknown(content, spec, used or rule(), found_by=FOUND_BY))
     return path
 
 
@@ -39,37 +46,74 @@ def loud(*powers: float) -> FloatArray:
     return np.repeat(np.sqrt(np.array(powers)), 20).astype(np.float32)
 
 
+class TestRule:
+    def test_the_distance_is_that_from_the_nearest_centre_along_the_whitened_axes(self) -> None:
+        found = rule().distances(np.array([[1, 0, 0], [0.5, 0, 0], [0, 0.5, 0.5], [0, 0, 3]], np.float32))
+        # From the second: half a unit along the first axis counts twice. That is 1, and to the others 2 ** 0.5.
+        assert found == pytest.approx([0, 1, np.sqrt(0.5), 2])
+
+    def test_is_mahalanobis_distance(self) -> None:
+        """Against scipy's, with a covariance that is no diagonal."""
+        from scipy.spatial.distance import mahalanobis
+
+        generator = np.random.default_rng(0)
+        points = generator.normal(0, 1, (40, 3)) @ generator.normal(0, 1, (3, 3))
+        precision = np.linalg.inv(np.cov(points, rowvar=False))
+        whitening = np.linalg.cholesky(precision).astype(np.float32)
+        found = DistanceRule(
+            centres=points[:2].astype(np.float32), whitening=whitening, threshold=1.0, slope=1.0
+        ).distances(points.astype(np.float32))
+        expected = [min(mahalanobis(one, centre, precision) for centre in points[:2]) for one in points]
+        assert found == pytest.approx(expected, abs=1e-4)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"slope": 0.0},
+            {"threshold": float("inf")},
+            {"centres": np.eye(3)},
+            {"centres": np.eye(2, dtype=np.float32)},
+            {"whitening": np.full((3, 3), np.nan, np.float32)},
+        ],
+    )
+    def test_what_is_refused(self, fields: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="A DistanceRule takes"):
+            replace(rule(), **fields)
+
+
 class TestUnknown:
     def test_the_description_names_it_last(self, tmp_path: Path) -> None:
-        head = load(unknown_file(tmp_path, -2.0)).spec.heads[0]
+        head = load(unknown_file(tmp_path)).spec.heads[0]
         assert head.labels == (*SPEC.heads[0].labels, Label("unknown"))
-        assert head.unknown == UnknownSpec(label="unknown", rule="constant_logit", threshold=-2.0, found_by=FOUND_BY)
+        assert head.unknown == UnknownSpec(label="unknown", rule="distance", threshold=0.5, found_by=FOUND_BY)
         assert head.classes == SPEC.heads[0].labels
 
     @given(
-        logit=st.floats(-8, 4, width=32),
+        threshold=st.floats(0.1, 3),
+        slope=st.floats(0.1, 9),
         powers=st.lists(st.lists(st.floats(0, 0.9), min_size=3, max_size=3), min_size=1, max_size=4),
     )
     @settings(deadline=None, max_examples=25)
-    def test_scores_are_those_of_one_more_class(
-        self, tmp_path_factory: pytest.TempPathFactory, logit: float, powers: list[list[float]]
+    def test_the_odds_of_unknown_follow_from_the_distance(
+        self, tmp_path_factory: pytest.TempPathFactory, threshold: float, slope: float, powers: list[list[float]]
     ) -> None:
-        """exp of a tiny model's logits is power + 1e-4, so the softmax is a share of the sum with e^logit."""
-        runner = open_runner(unknown_file(tmp_path_factory.mktemp("unknown"), logit))
-        answer = runner.run(np.stack([loud(*one) for one in powers]))
-        weights = np.hstack([np.array(powers) + POWER_OFFSET, np.full((len(powers), 1), np.exp(logit))])
-        expected = weights / weights.sum(axis=1, keepdims=True)
-        assert answer["scores"] == pytest.approx(expected, abs=1e-5)
+        """exp of a tiny model's logits is power + 1e-4, and the embedding is the power."""
+        used = rule(threshold, slope)
+        answer = open_runner(unknown_file(tmp_path_factory.mktemp("unknown"), used)).run(
+            np.stack([loud(*one) for one in powers])
+        )
+        distances = used.distances(np.array(powers, np.float32))
+        classes = np.array(powers) + POWER_OFFSET
+        unknown = classes.max(axis=1) * np.exp(slope * (distances - threshold))
+        weights = np.hstack([classes, unknown[:, None]])
+        assert answer["scores"] == pytest.approx(weights / weights.sum(axis=1, keepdims=True), abs=1e-4)
         assert answer["scores"].sum(axis=1) == pytest.approx(1, abs=1e-6)
-        assert answer["logits"][:, -1] == pytest.approx(logit)
-        # Unknown is first where no class has a higher logit, and the order of the classes is as before.
-        best = answer["scores"].argmax(axis=1)
-        highest = answer["logits"][:, :-1].max(axis=1)
-        clear = np.abs(highest - logit) > 1e-3
-        assert ((best == 3) == (highest < logit))[clear].all()
+        is_first = answer["scores"].argmax(axis=1) == 3
+        clear = np.abs(distances - threshold) > 1e-3
+        assert (is_first == (distances > threshold))[clear].all()
 
     def test_the_classes_logits_and_the_embedding_do_not_change_by_a_bit(self, tmp_path: Path) -> None:
-        after = open_runner(unknown_file(tmp_path, -1.0))
+        after = open_runner(unknown_file(tmp_path))
         before = open_runner(tmp_path / "before.onnx")
         windows = np.random.default_rng(0).normal(0, 0.3, (5, 60)).astype(np.float32)
         one, other = before.run(windows), after.run(windows)
@@ -77,49 +121,49 @@ class TestUnknown:
         assert np.array_equal(one["embedding"], other["embedding"])
 
     def test_it_is_a_label_like_any_other_for_who_classifies(self, tmp_path: Path) -> None:
-        model = load(unknown_file(tmp_path, np.log(0.3)))
+        model = load(unknown_file(tmp_path, rule(threshold=0.5, slope=20.0)))
+        # Of the first window the distance is 2 x 0.1; of the second 0.9, for which the odds are e^8.
         result = model.classify(np.concatenate([loud(0.9, 0, 0), loud(0, 0.1, 0)]))
-        # Means of the two windows' scores: early has 0.9 / 1.2 and 0, unknown 0.3 / 1.2 and 0.3 / 0.4.
-        assert [one.label for one in result.predictions] == ["unknown", "early", "middle", "late"]
-        assert [one.score for one in result.predictions[:2]] == pytest.approx([0.5, 0.375], abs=1e-3)
         assert [one.predictions[0].label for one in result.windows] == ["early", "unknown"]
+        # The sound's scores are the means of its windows'.
+        unknown, early = result.predictions[:2]
+        assert (early.label, early.score) == ("early", pytest.approx(0.5 / (1 + np.exp(-6)), abs=1e-3))
+        assert (unknown.label, unknown.score) == ("unknown", pytest.approx(0.5 * (1 + 1 / (1 + np.exp(6))), abs=1e-3))
         record = result.to_dict(windows=True)
-        assert record["windows"][1]["predictions"][0] == {
-            "label": "unknown",
-            "score": pytest.approx(0.3 / (0.3 + 0.1 + 3 * POWER_OFFSET), abs=1e-5),
-        }
+        assert record["windows"][1]["predictions"][0]["label"] == "unknown"
         assert [one["label"] for one in model(loud(0, 0.1, 0), deny=["unknown"], top_k=1)] == ["middle"]
 
     def test_calibration_leaves_it_as_it_is(self, tmp_path: Path) -> None:
         content = calibrated(write_tiny_model(tmp_path / "plain.onnx", SPEC).read_bytes(), scale=2.0, bias=1.0)
         path = tmp_path / "model.onnx"
-        path.write_bytes(with_unknown(content, SPEC, logit=0.5, found_by=FOUND_BY))
-        answer = open_runner(path).run(loud(0.5, 0.2, 0.1)[None])
-        logits = np.append(2 * np.log(np.array([0.5, 0.2, 0.1]) + POWER_OFFSET) + 1, 0.5)
+        path.write_bytes(with_unknown(content, SPEC, rule(), found_by=FOUND_BY))
+        powers = np.array([0.5, 0.2, 0.1])
+        answer = open_runner(path).run(loud(*powers)[None])
+        logits = np.log(powers + POWER_OFFSET)
+        (distance,) = rule().distances(powers.astype(np.float32)[None])
+        logits = np.append(2 * logits + 1, logits.max() + 8 * (distance - 0.5))
         assert answer["scores"][0] == pytest.approx(np.exp(logits) / np.exp(logits).sum(), abs=1e-5)
 
     def test_a_second_one_is_refused(self, tmp_path: Path) -> None:
-        content, spec = read_model_file(unknown_file(tmp_path, 0.0))
+        content, spec = read_model_file(unknown_file(tmp_path))
         with pytest.raises(ValueError, match="has a label for unknown sounds already: 'unknown'"):
-            with_unknown(content, spec, logit=0.0, found_by=FOUND_BY, label="other")
+            with_unknown(content, spec, rule(), found_by=FOUND_BY, label="other")
 
-    @pytest.mark.parametrize(
-        ("fields", "message"),
-        [
-            ({"logit": float("nan")}, "'unknown.threshold' must be a finite number"),
-            ({"label": "late"}, r"'labels' must be labels with different ids. Got \"more than once: \['late'\]\""),
-        ],
-    )
-    def test_what_makes_no_description(self, tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+    def test_a_label_that_is_there_is_refused(self, tmp_path: Path) -> None:
         content = write_tiny_model(tmp_path / "model.onnx", SPEC).read_bytes()
-        with pytest.raises(ValueError, match=message):
-            with_unknown(content, SPEC, **({"logit": 0.0, "found_by": FOUND_BY} | fields))
+        with pytest.raises(ValueError, match=r"labels with different ids. Got \"more than once: \['late'\]\""):
+            with_unknown(content, SPEC, rule(), found_by=FOUND_BY, label="late")
+
+    def test_a_rule_of_another_number_of_classes_is_refused(self, tmp_path: Path) -> None:
+        content = write_tiny_model(tmp_path / "model.onnx", SPEC).read_bytes()
+        with pytest.raises(ValueError, match=r"must have 3 centres, one a class. Got 4\."):
+            with_unknown(content, SPEC, rule(dim=4), found_by=FOUND_BY)
 
     def test_several_labels_a_sound(self, tmp_path: Path) -> None:
         spec = tiny_spec(CLASSES, task="multi_label", part_samples=20)
         content = write_tiny_model(tmp_path / "model.onnx", spec).read_bytes()
         with pytest.raises(ValueError, match="null where sounds may have several labels"):
-            with_unknown(content, spec, logit=0.0, found_by=FOUND_BY)
+            with_unknown(content, spec, rule(), found_by=FOUND_BY)
 
 
 class TestHalfWeights:
@@ -172,7 +216,7 @@ def test_another_description(tmp_path: Path) -> None:
 def test_bytes_that_are_no_model(content: bytes) -> None:
     for edit in (
         lambda: with_spec(content, SPEC),
-        lambda: with_unknown(content, SPEC, logit=0.0, found_by=FOUND_BY),
+        lambda: with_unknown(content, SPEC, rule(), found_by=FOUND_BY),
         lambda: with_half_weights(content),
     ):
         with pytest.raises(ModelFileError, match=r"export the model again|give the bytes of a model file"):

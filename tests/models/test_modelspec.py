@@ -25,7 +25,7 @@ def changed_head(**fields: Any) -> str:
     return changed(heads=[head])
 
 
-UNKNOWN = {"label": "late", "rule": "constant_logit", "threshold": 3.5}
+UNKNOWN = {"label": "late", "rule": "distance", "threshold": 3.5}
 
 
 def changed_unknown(**fields: Any) -> str:
@@ -108,14 +108,14 @@ def test_files_from_before_there_was_an_unknown_label() -> None:
 
 def test_the_label_for_unknown_sounds_is_no_class() -> None:
     (head,) = ModelSpec.from_json(changed_unknown()).heads
-    assert head.unknown == UnknownSpec(label="late", rule="constant_logit", threshold=3.5)
+    assert head.unknown == UnknownSpec(label="late", rule="distance", threshold=3.5)
     assert [label.id for label in head.labels] == ["early", "late"]
     assert [label.id for label in head.classes] == ["early"]
 
 
 def test_a_rule_that_this_version_does_not_know_is_no_matter() -> None:
     """The graph computes it; the description only says so. That is why the format's number stays."""
-    (head,) = ModelSpec.from_json(changed_unknown(rule="nearest_neighbours", distance="cosine")).heads
+    (head,) = ModelSpec.from_json(changed_unknown(rule="nearest_neighbours", metric="cosine")).heads
     assert head.unknown is not None
     assert head.unknown.rule == "nearest_neighbours"
     assert FORMAT_VERSION == 1

@@ -1,21 +1,22 @@
 """Change a model file that is there: what it says of itself, a label for unknown sounds, weights of half the size.
 
-Each function takes the bytes of a model file and gives those of another; the network is not needed.
+Each function takes the bytes of a model file and gives those of another; torch is not needed, nor the network's code.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auscult.errors import ModelFileError
 from auscult.extras import require_extra
 from auscult.models.modelfile import METADATA_KEY, ModelSpec, UnknownSpec
-from auscult.records import Label
+from auscult.records import FloatArray, Label
 
-CONSTANT_LOGIT = "constant_logit"
+DISTANCE = "distance"
 # What holds a number a class beside the logits, and the number that changes nothing; see `export.onnx.ShippedNet`.
 _CALIBRATION = {"calibration_scale": 1.0, "calibration_bias": 0.0}
 # Smaller tensors, such as biases and norms, save nothing worth the loss.
@@ -34,33 +35,78 @@ def with_spec(content: bytes, spec: ModelSpec) -> bytes:
     return _bytes(model)
 
 
-def with_unknown(content: bytes, spec: ModelSpec, *, logit: float, found_by: str, label: str = "unknown") -> bytes:
-    """The model file with one more label, whose logit is the same for every sound.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DistanceRule:
+    """A sound is unknown where its embedding is far from those of every class.
 
-    Where no class has a higher logit, that label scores best. The classes' logits stay as they are; their scores are
-    divided by a sum that the new label is part of.
+    The distance is Mahalanobis': classes are clouds of one shape around their centres, and `whitening` makes that shape
+    a ball. Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
+    NeurIPS 2018.
+
+    Attributes
+    ----------
+    centres : float32 (classes, dim), of the embeddings of each class
+    whitening : float32 (dim, dim); `(embedding - centre) @ whitening` is as long as the distance
+    threshold : distance from the nearest centre beyond which a sound is unknown
+    slope : the odds of unknown against the best class are `exp(slope * (distance - threshold))`; more than 0
+
+    Raises
+    ------
+    ValueError : where a field breaks its rule
+    """
+
+    centres: FloatArray
+    whitening: FloatArray
+    threshold: float
+    slope: float
+
+    def __post_init__(self) -> None:
+        shapes = (self.centres.ndim, self.whitening.shape) == (2, self.centres.shape[-1:] * 2)
+        if not shapes or {self.centres.dtype, self.whitening.dtype} != {np.dtype(np.float32)}:
+            raise ValueError(
+                "A DistanceRule takes float32 centres (classes, dim) and whitening (dim, dim). Got "
+                f"{self.centres.dtype} {self.centres.shape} and {self.whitening.dtype} {self.whitening.shape} instead."
+            )
+        values = (*self.centres.ravel(), *self.whitening.ravel(), self.threshold, self.slope)
+        if not np.isfinite(values).all() or self.slope <= 0:
+            raise ValueError("A DistanceRule takes finite numbers, and a slope above 0. Got others instead.")
+
+    def distances(self, embeddings: FloatArray) -> NDArray[np.float64]:
+        """Of embeddings (sounds, dim) from the nearest centre: float64 (sounds,), 0 or more."""
+        offsets = embeddings.astype(np.float64)[:, None] - self.centres
+        return np.asarray(np.linalg.norm(offsets @ self.whitening.astype(np.float64), axis=2).min(axis=1))
+
+
+def with_unknown(
+    content: bytes, spec: ModelSpec, rule: DistanceRule, *, found_by: str, label: str = "unknown"
+) -> bytes:
+    """The model file with one more label, the last, which scores best for sounds that `rule` says are unknown.
+
+    The classes' logits stay as they are; their scores are divided by a sum that the new label is part of.
 
     Parameters
     ----------
     content : a model file whose only head gives one label a sound, none of them for unknown sounds
     spec : what it says of itself
-    logit : of the new label
-    found_by : how `logit` was chosen, in words
-    label : id and name of the new label, which is the last
+    rule : of as many classes as the head has
+    found_by : how the rule's threshold was chosen, in words
+    label : id and name of the new label
 
     Raises
     ------
     ModelFileError : where `content` is no ONNX file, or no graph of ours
-    ValueError : where `spec` is not as said, `label` is one of its labels, or `logit` is not finite
+    ValueError : where `spec` or `rule` is not as said, or `label` is one of its labels
     """
     (head,) = spec.heads
     if head.unknown is not None:
         raise ValueError(f"The model {spec.name!r} has a label for unknown sounds already: {head.unknown.label!r}.")
-    unknown = UnknownSpec(label=label, rule=CONSTANT_LOGIT, threshold=logit, found_by=found_by)
+    if len(rule.centres) != len(head.labels):
+        raise ValueError(f"The rule must have {len(head.labels)} centres, one a class. Got {len(rule.centres)}.")
+    unknown = UnknownSpec(label=label, rule=DISTANCE, threshold=rule.threshold, found_by=found_by)
     thresholds = None if head.thresholds is None else (*head.thresholds, 0.0)
     head = replace(head, labels=(*head.labels, Label(label)), thresholds=thresholds, unknown=unknown)
     model = _parsed(content)
-    _append_logit(model.graph, logit)
+    _append_logit(model.graph, rule)
     _widen(model.graph, len(head.labels))
     _describe(model, replace(spec, heads=(head,)))
     return _bytes(model)
@@ -101,25 +147,43 @@ def with_half_weights(content: bytes, *, prefix: str = "body.") -> bytes:
     return _bytes(model)
 
 
-def _append_logit(graph: Any, logit: float) -> None:
-    """Put a column that holds `logit` beside those that the graph gives as its output "logits"."""
+def _append_logit(graph: Any, rule: DistanceRule) -> None:
+    """Put the logit of unknown beside those that the graph gives as its output "logits"."""
     from onnx import helper, numpy_helper
 
     position = next((i for i, node in enumerate(graph.node) if "logits" in node.output), None)
-    if position is None:
-        raise ModelFileError("The graph has no node that gives 'logits'; export the model again.")
+    if position is None or not any("embedding" in node.output for node in list(graph.node)[:position]):
+        raise ModelFileError("The graph has no node that gives 'logits' from 'embedding'; export the model again.")
     outputs = graph.node[position].output
     outputs[list(outputs).index("logits")] = "class_logits"
-    one = numpy_helper.from_array(np.array([1], np.int64), "unknown.one")
-    graph.initializer.append(one)
-    value = numpy_helper.from_array(np.array([logit], np.float32))
-    column = [
-        helper.make_node("Shape", ["class_logits"], ["unknown.batch"], start=0, end=1),
-        helper.make_node("Concat", ["unknown.batch", "unknown.one"], ["unknown.shape"], axis=0),
-        helper.make_node("ConstantOfShape", ["unknown.shape"], ["unknown.logit"], value=value),
-        helper.make_node("Concat", ["class_logits", "unknown.logit"], ["logits"], axis=1),
+    constants = {
+        "centres": rule.centres[None],
+        "whitening": rule.whitening,
+        "threshold": np.float32(rule.threshold),
+        "slope": np.float32(rule.slope),
+        "class_axis": np.array([1], np.int64),
+        "last_axis": np.array([2], np.int64),
+    }
+    for name, value in constants.items():
+        graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"unknown.{name}"))
+    steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
+        ("Unsqueeze", ["embedding", "class_axis"], "column", {}),
+        ("Sub", ["column", "centres"], "offsets", {}),
+        ("MatMul", ["offsets", "whitening"], "whitened", {}),
+        ("ReduceL2", ["whitened", "last_axis"], "distances", {"keepdims": 0}),
+        ("ReduceMin", ["distances", "class_axis"], "distance", {"keepdims": 1}),
+        ("Sub", ["distance", "threshold"], "beyond", {}),
+        ("Mul", ["beyond", "slope"], "log_odds", {}),
+        ("ReduceMax", ["class_logits", "class_axis"], "best", {"keepdims": 1}),
+        ("Add", ["best", "log_odds"], "logit", {}),
     ]
-    for node in reversed(column):
+    ours = {name for *_, name, _ in steps} | set(constants)
+    nodes = [
+        helper.make_node(kind, [f"unknown.{one}" if one in ours else one for one in inputs], [f"unknown.{name}"], **how)
+        for kind, inputs, name, how in steps
+    ]
+    nodes.append(helper.make_node("Concat", ["class_logits", "unknown.logit"], ["logits"], axis=1))
+    for node in reversed(nodes):
         graph.node.insert(position + 1, node)
 
 

@@ -41,8 +41,8 @@ class UnknownSpec:
     Attributes
     ----------
     label : id of the label
-    rule : how the graph finds the label's logit, in a word: "constant_logit" is a number, `threshold`, so that a sound
-        is unknown where no class has a higher logit
+    rule : how the graph finds the label's logit, in a word; "distance": from how far the embedding is from those of
+        every class, see `export.edit.DistanceRule`
     threshold : of the rule
     found_by : how the threshold was chosen, in words
 

@@ -322,6 +322,13 @@ class TestGraphs:
             opened(tmp_path, content)
         assert capfd.readouterr() == ("", "")
 
+    def test_an_output_of_another_size_than_it_says(self, tmp_path: Path) -> None:
+        made = tiny_graph(SPEC)
+        made.graph.tensors[made.graph.outputs[0]].shape = [1, 4]
+        runner = opened(tmp_path, with_metadata(made, model_metadata(SPEC), {"labels.txt": LABELS + b"cat\n"}))
+        with pytest.raises(ModelFileError, match=r"model\.tflite: the model failed \(.*size 3.*\(1,4\)\); export"):
+            runner.run(noise())
+
     def test_steps_that_go_in_a_circle(self, tmp_path: Path) -> None:
         made = tiny_graph(SPEC)
         made.graph.operators[-2].inputs = made.graph.operators[-1].outputs

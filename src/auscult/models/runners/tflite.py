@@ -48,16 +48,16 @@ _has_spoken = threading.Event()
 
 @dataclass(frozen=True)
 class _Output:
-    """One output of the graph as it is read: its number among the graph's, and how its values become scores."""
+    """An output as it is read: the number of its tensor, and how the tensor's values become scores."""
 
-    position: int
+    tensor: int
     n_columns: int
     quantization: Quantization | None
     calibration: ScoreCalibration | None = None
 
     def read(self, stored: Any) -> FloatArray:
         """float32 (1, columns)."""
-        values = stored.reshape(1, self.n_columns)
+        values = stored.reshape(1, self.n_columns)  # ValueError where the graph gives another size than it says
         if self.quantization is not None:
             zero_point = self.quantization.zero_points[0]
             values = (values.astype(np.int64) - zero_point).astype(np.float32) * self.quantization.scales[0]
@@ -90,13 +90,15 @@ class TfliteRunner:
             embedding = _embedding(file.main, self._outputs["scores"])
             if embedding is not None:
                 content = with_further_output(file, embedding)
-                self._outputs[EMBEDDING] = _output(file.main, embedding, len(file.main.outputs))
+                self._outputs[EMBEDDING] = _output(file.main, embedding)
         except (ModelFileError, UsageError) as error:
             raise type(error)(f"{path}: {error}") from error
         except ValueError as error:
             raise ModelFileError(f"{path}: {error} Export the model again, or fetch another copy.") from error
         self._content = content
-        self._input_shape = file.main.tensors[file.main.inputs[0]].shape
+        # An interpreter counts tensors as the file does.
+        self._source = file.main.inputs[0]
+        self._input_shape = file.main.tensors[self._source].shape
         self._idle: list[Interpreter] = []
         self._idle.append(self._interpreter())
 
@@ -120,23 +122,21 @@ class TfliteRunner:
         check_windows(windows, self._spec.window_samples)
         rows: dict[str, list[FloatArray]] = {name: [] for name in self._outputs}
         with self._borrowed() as interpreter:
-            source = interpreter.get_input_details()[0]["index"]
-            # In the order of the graph's outputs, of which the embedding is the last.
-            numbers = [one["index"] for one in interpreter.get_output_details()]
             for window in windows:
-                try:
-                    interpreter.set_tensor(source, np.ascontiguousarray(window).reshape(self._input_shape))
-                    interpreter.invoke()
-                except (RuntimeError, ValueError) as error:
-                    raise ModelFileError(
-                        f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}"
-                    ) from error
-                for name, output in self._outputs.items():
-                    rows[name].append(output.read(interpreter.get_tensor(numbers[output.position])))
+                for name, values in self._run_one(interpreter, window).items():
+                    rows[name].append(values)
         return {
             name: np.concatenate(rows[name]) if rows[name] else np.zeros((0, output.n_columns), np.float32)
             for name, output in self._outputs.items()
         }
+
+    def _run_one(self, interpreter: Interpreter, window: FloatArray) -> dict[str, FloatArray]:
+        try:
+            interpreter.set_tensor(self._source, np.ascontiguousarray(window).reshape(self._input_shape))
+            interpreter.invoke()
+            return {name: one.read(interpreter.get_tensor(one.tensor)) for name, one in self._outputs.items()}
+        except (RuntimeError, ValueError) as error:
+            raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
 
     @contextlib.contextmanager
     def _borrowed(self) -> Iterator[Interpreter]:
@@ -240,7 +240,7 @@ def _heads(
     heads: list[HeadSpec] = []
     outputs: dict[str, _Output] = {}
     for position, about in described:
-        output = replace(_output(file.main, file.main.outputs[position], position), calibration=about.calibration)
+        output = replace(_output(file.main, file.main.outputs[position]), calibration=about.calibration)
         if len(about.labels) != output.n_columns:
             raise ModelFileError(f"has {output.n_columns} classes, and {len(about.labels)} labels for them")
         name = _head_name(about.name, position, [head.name for head in heads])
@@ -286,7 +286,7 @@ def _unlabelled(main: TfliteSubgraph, metadata: TfliteMetadata | None, options: 
     return ModelFileError(f"has {has}: what it does not say must be named with the options {' and '.join(missing)}")
 
 
-def _output(main: TfliteSubgraph, number: int, position: int) -> _Output:
+def _output(main: TfliteSubgraph, number: int) -> _Output:
     tensor = main.tensors[number]
     quantized = tensor.dtype in (np.uint8, np.int8, np.int16)
     width = _width(tensor)
@@ -295,7 +295,7 @@ def _output(main: TfliteSubgraph, number: int, position: int) -> _Output:
             "an output must have a row of columns, float32 or quantized; "
             f"{tensor.name!r} is {_type_name(tensor)} of shape {list(tensor.shape)}"
         )
-    return _Output(position, width, tensor.quantization if quantized else None)
+    return _Output(number, width, tensor.quantization if quantized else None)
 
 
 def _width(tensor: TfliteTensor) -> int:
@@ -336,7 +336,7 @@ def _labels(about: OutputMetadata, locale: str | None) -> tuple[Label, ...]:
 
 def _embedding(main: TfliteSubgraph, scores: _Output) -> int | None:
     """The tensor that the last dense layer before the scores takes, where it is one row that the graph computes."""
-    for step in _back(main, main.outputs[scores.position]):
+    for step in _back(main, scores.tensor):
         if step.name == "FULLY_CONNECTED":
             number = step.inputs[0] if step.inputs else -1
             if number < 0 or number in main.outputs or main.producer(number) is None:

@@ -161,7 +161,7 @@ class Recorder(pl.Callback):
             )
         seconds = time.perf_counter() - self._began
         loss, accuracy = pl_module.validation_figures() if len(pl_module.validation) else (None, None)
-        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        rate = max(float(group["lr"]) for group in trainer.optimizers[0].param_groups)
         self.rows.append(
             EpochRow(trainer.current_epoch + 1, train_loss, loss, accuracy, rate, seconds, self._waited_s / seconds)
         )

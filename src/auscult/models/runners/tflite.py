@@ -85,8 +85,9 @@ class TfliteRunner:
         self._digest = hashlib.sha256(content).hexdigest()
         try:
             file = read_tflite(content)
-            heads, self._outputs = _heads(file, read_metadata(file), options)
-            self._spec = _spec(file, heads, options, path.stem, self._digest)
+            metadata = read_metadata(file)
+            heads, self._outputs = _heads(file, metadata, options)
+            self._spec = _spec(file, metadata, heads, options, name=path.stem, digest=self._digest)
             embedding = _embedding(file.main, self._outputs["scores"])
             if embedding is not None:
                 content = with_further_output(file, embedding)
@@ -167,12 +168,20 @@ class TfliteRunner:
 _ANOTHER = "export the model again, or fetch another copy"
 
 
-def _spec(file: TfliteFile, heads: tuple[HeadSpec, ...], options: OpenOptions, stem: str, digest: str) -> ModelSpec:
-    metadata = read_metadata(file)
+def _spec(
+    file: TfliteFile,
+    metadata: TfliteMetadata | None,
+    heads: tuple[HeadSpec, ...],
+    options: OpenOptions,
+    *,
+    name: str,
+    digest: str,
+) -> ModelSpec:
+    """The description; `name` is for a file that has none."""
     length = _input_samples(file, metadata)
     known = _known(digest)
     spec = ModelSpec(
-        name=known.name if known else (metadata and metadata.name) or stem,
+        name=known.name if known else (metadata and metadata.name) or name,
         heads=heads,
         sample_rate=_sample_rate(metadata, options),
         window_samples=length,

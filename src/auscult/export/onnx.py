@@ -32,6 +32,7 @@ from auscult.models.nets.waveform_net import WaveformNet, activate
 from auscult.records import FloatArray, Sound, Waveform
 
 OPSET = 18
+OUTPUTS = ("scores", "logits", "embedding")
 MAX_SCORE_DIFFERENCE = 1e-4
 
 
@@ -150,10 +151,11 @@ def _to_onnx(net: ShippedNet, spec: ModelSpec) -> bytes:
             dynamo=True,
             opset_version=OPSET,
             input_names=["waveform"],
-            output_names=["scores", "logits", "embedding"],
+            output_names=list(OUTPUTS),
             dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
             verbose=False,
         )
+    _keep_names_apart(program.model.graph)
     model = program.model_proto
     model.producer_name = "auscult"
     entry = model.metadata_props.add()
@@ -162,15 +164,27 @@ def _to_onnx(net: ShippedNet, spec: ModelSpec) -> bytes:
     return content
 
 
+def _keep_names_apart(graph: Any) -> None:
+    """Rename what is called like an output inside the graph: the exporter calls a table's look-up `embedding` too."""
+    outputs = {id(value) for value in graph.outputs}
+    # A look-up whose result is always the same has become a constant.
+    inner = [*graph.initializers.values(), *(value for node in graph for value in node.outputs)]
+    for value in inner:
+        if value.name in OUTPUTS and id(value) not in outputs:
+            value.name = f"inner_{value.name}"
+
+
 @contextlib.contextmanager
 def _quiet_exporter() -> Iterator[None]:
     """The exporter reports its steps on stdout, which is for results, and warns of what its next release changes."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -24,6 +24,7 @@ from auscult.models.hf_loading import load_extractor, load_network
 from auscult.models.nets.hf_front_ends import (
     AST_FRAME,
     AST_HOP,
+    ClapLogMel,
     FrontEnd,
     KaldiLogMel,
     LogMelPicture,
@@ -32,7 +33,7 @@ from auscult.models.nets.hf_front_ends import (
     whisper_frames,
 )
 
-Kind = Literal["ast", "whisper", "waveform", "image"]
+Kind = Literal["ast", "clap", "whisper", "waveform", "image"]
 
 # Networks without a length of their own hear at most this much at once: longer windows cost memory, and time squared.
 WAVEFORM_WINDOW_S = 10.0
@@ -40,7 +41,13 @@ WAVEFORM_WINDOW_S = 10.0
 # Whisper that writes text, a layer between an image network and its head.
 _UNUSED = ("masked_spec_embed", "decoder.", "pooler.", "embeddings.mask_token")
 # What is random in these networks in training beside dropout, and not repeatable: layers left out, masks from numpy.
-_PLAIN = {"apply_spec_augment": False, "layerdrop": 0.0, "encoder_layerdrop": 0.0}
+_PLAIN = {
+    "apply_spec_augment": False,
+    "mask_time_prob": 0.0,
+    "mask_feature_prob": 0.0,
+    "layerdrop": 0.0,
+    "encoder_layerdrop": 0.0,
+}
 _MAX_FILE_BYTES = 2**31 - 2**24  # an ONNX file ends at 2 GiB; some is needed beside the weights
 _PICTURE = 224
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -53,8 +60,8 @@ class HfBackbone:
     Attributes
     ----------
     checkpoint : where it is
-    kind : "ast", "whisper" and "waveform" (wav2vec 2.0 and kin) hear sound through a front end of their own; "image" is
-        shown our log-mel
+    kind : "ast", "clap", "whisper" and "waveform" (wav2vec 2.0 and kin) hear sound through a front end of their own;
+        "image" is shown our log-mel
     sample_rate : Hz; None: any
     max_window_s : longest window that it can hear; None: any
     """
@@ -117,6 +124,9 @@ def open_backbone(asked: str, *, revision: str | None = None) -> HfBackbone:
         return HfBackbone(checkpoint, "ast", rate, int(extractor.get("max_length", 1024)) * AST_HOP / rate)
     if family == "whisper":
         return HfBackbone(checkpoint, "whisper", rate, float(extractor.get("chunk_length", 30)))
+    if family == "clap" and not checkpoint.config.get("audio_config", {}).get("enable_fusion"):
+        rate = int(extractor.get("sampling_rate", 48000))
+        return HfBackbone(checkpoint, "clap", rate, float(extractor.get("max_length_s", 10)))
     # Families whose convolutions read the waveform itself have this one.
     if family in auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES and family != "wav2vec2-bert":
         return HfBackbone(checkpoint, "waveform", rate, None)
@@ -124,7 +134,7 @@ def open_backbone(asked: str, *, revision: str | None = None) -> HfBackbone:
         return HfBackbone(checkpoint, "image", None, None)
     raise ModelFileError(
         f"{checkpoint.origin}: networks of the family {family!r} cannot be a backbone here; take an audio encoder "
-        "(AST, Whisper, wav2vec 2.0, HuBERT, WavLM, data2vec, UniSpeech, SEW) or an image classifier (ResNet, ViT, ...)"
+        "(AST, CLAP without fusion, Whisper, wav2vec 2.0, HuBERT, WavLM, ...) or an image classifier (ResNet, ViT, ...)"
     )
 
 
@@ -149,6 +159,14 @@ class AstBody(HfBody):
 
     def forward(self, log_mel: Tensor) -> Tensor:
         embedding: Tensor = self.network(input_values=log_mel.transpose(1, 2)).pooler_output
+        return embedding
+
+
+class ClapBody(HfBody):
+    """Log-mel in dB `(batch, mels, frames)` to what CLAP pools of a sound, before it is brought beside texts."""
+
+    def forward(self, log_mel: Tensor) -> Tensor:
+        embedding: Tensor = self.network(input_features=log_mel.transpose(1, 2).unsqueeze(1)).pooler_output
         return embedding
 
 
@@ -219,7 +237,12 @@ def _waveform(checkpoint: Checkpoint, window_samples: int) -> tuple[FrontEnd, Hf
     return Standardised(on=bool(extractor.do_normalize)), WaveformBody(network, network.config.hidden_size)
 
 
-_BUILD = {"ast": _ast, "whisper": _whisper, "waveform": _waveform}
+def _clap(checkpoint: Checkpoint, window_samples: int) -> tuple[FrontEnd, HfBody]:
+    network = load_network(checkpoint, "AutoModel").audio_model
+    return ClapLogMel(load_extractor(checkpoint), window_samples), ClapBody(network, network.config.hidden_size)
+
+
+_BUILD = {"ast": _ast, "clap": _clap, "whisper": _whisper, "waveform": _waveform}
 
 
 def _known(checkpoint: Checkpoint) -> dict[str, Any]:

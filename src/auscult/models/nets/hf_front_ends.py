@@ -24,7 +24,7 @@ from auscult.models.hf_checkpoint import EXTRA, PURPOSE
 AST_FRAME, AST_HOP, AST_N_FFT = 400, 160, 512
 AST_PREEMPHASIS = 0.97
 AST_FLOOR = 1.192092955078125e-07  # float32's epsilon, Kaldi's smallest energy
-WHISPER_FLOOR = 1e-10
+LEAST_POWER = 1e-10  # of Whisper's and CLAP's bands
 WHISPER_RANGE = 8.0  # in powers of ten of power: 80 dB below the loudest of the window
 
 Float64Array = NDArray[np.float64]
@@ -142,8 +142,7 @@ class WhisperLogMel(FrontEnd):
         super().__init__()
         n_fft = int(extractor.n_fft)
         self.hop = int(extractor.hop_length)
-        window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
-        self.power = _FramePower(np.diag(window), np.asarray(extractor.mel_filters), n_fft=n_fft, hop=self.hop)
+        self.power = _FramePower(np.diag(_hann(n_fft)), np.asarray(extractor.mel_filters), n_fft=n_fft, hop=self.hop)
         self.n_frames = whisper_frames(n_samples, self.hop)
         self.reach = n_fft // 2
         self.mirrored_end = n_samples >= int(extractor.n_samples)
@@ -154,9 +153,41 @@ class WhisperLogMel(FrontEnd):
         )
         missing = (self.n_frames - 1) * self.hop + 2 * self.reach - both.shape[2]
         padded = functional.pad(both.squeeze(1), (0, max(0, missing)))
-        level = torch.log10(self.power(padded)[:, :, : self.n_frames].clamp(min=WHISPER_FLOOR))
+        level = torch.log10(self.power(padded)[:, :, : self.n_frames].clamp(min=LEAST_POWER))
         loudest = level.amax(dim=(1, 2), keepdim=True)
         return (torch.maximum(level, loudest - WHISPER_RANGE) + 4) / 4
+
+
+class ClapLogMel(FrontEnd):
+    """CLAP's front end: `(batch, samples)`, repeated to its ten seconds, to log-mel in dB `(batch, mels, frames)`.
+
+    Parameters
+    ----------
+    extractor : a `ClapFeatureExtractor` of a CLAP without fusion
+    n_samples : of the windows. As often as a window fits it is repeated, as the extractor does; zeros follow.
+    """
+
+    def __init__(self, extractor: Any, n_samples: int) -> None:
+        super().__init__()
+        n_fft = int(extractor.fft_window_size)
+        bank = np.asarray(extractor.mel_filters_slaney)
+        self.power = _FramePower(np.diag(_hann(n_fft)), bank, n_fft=n_fft, hop=int(extractor.hop_length))
+        self.reach = n_fft // 2
+        whole = int(extractor.nb_max_samples)
+        self.repeats = whole // n_samples if extractor.padding == "repeatpad" else 1
+        self.zeros = whole - self.repeats * n_samples
+
+    def compute(self, waveform: Tensor) -> Tensor:
+        whole = functional.pad(waveform.repeat(1, self.repeats), (0, self.zeros))
+        padded = functional.pad(whole.unsqueeze(1), (self.reach, self.reach), mode="reflect").squeeze(1)
+        level: Tensor = 10 * torch.log10(self.power(padded).clamp(min=LEAST_POWER))
+        return level
+
+
+def _hann(length: int) -> Float64Array:
+    """The periodic one."""
+    window: Float64Array = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
+    return window
 
 
 def whisper_frames(n_samples: int, hop: int) -> int:

@@ -18,7 +18,7 @@ from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.options import HF, TrainOptions
-from auscult.training.plan import MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
+from auscult.training.plan import HARDLY_LONGER, MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
 
 Build = Callable[[TrainPlan, TrainOptions, int], WaveformNet]
 
@@ -120,6 +120,10 @@ def _hf(name: str) -> Backbone:
 
     found = open_backbone(name.removeprefix(HF))
     is_image = found.kind == "image"
+    longest_s = MAX_WINDOW_S if is_image else WAVEFORM_WINDOW_S
+    if found.max_window_s is not None:
+        # Windows of clips that are hardly longer hold them whole: not even these may be longer than can be heard.
+        longest_s = min(longest_s, found.max_window_s / HARDLY_LONGER)
 
     def build(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
         front_end, body = found.build(plan.window_samples, plan.features)
@@ -129,7 +133,7 @@ def _hf(name: str) -> Backbone:
     recipe = Recipe(
         sample_rate=found.sample_rate,
         features="auscult" if is_image else None,
-        max_window_s=MAX_WINDOW_S if is_image else min(found.max_window_s or WAVEFORM_WINDOW_S, WAVEFORM_WINDOW_S),
+        max_window_s=longest_s,
         presentations=6_000,
         min_epochs=6,
         max_epochs=20,

@@ -1,0 +1,80 @@
+"""Training on checkpoints of transformers, from sounds to a model file that opens without transformers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from auscult.classifier import load
+from auscult.training import TrainOptions, train
+from auscult.training.backbones import find_backbone
+from auscult.training.plan import plan_training
+from tests.tiny_corpora import class_folders
+from tests.tiny_hf import some_sound, write_ast, write_image, write_waveform
+from tests.training.test_plan import clip
+
+pytest.importorskip("transformers", reason="the extra hf is not installed")
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folders(tmp_path_factory.mktemp("sounds"), clips_per_class=6)
+
+
+WRITERS: dict[str, Any] = {"ast": write_ast, "resnet": write_image, "wav2vec2": write_waveform}
+
+
+# Each trains a network, exports it and opens the file: 15 to 30 s, most of it in torch's exporter.
+@pytest.mark.slow
+@pytest.mark.usefixtures("cache_home")
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [("ast", "no_freeze"), ("resnet", "unfreeze_milestones"), ("wav2vec2", "freeze_unfreeze"), ("ast", "freeze")],
+)
+def test_from_a_checkpoint_to_a_model_file(sounds: Path, tmp_path: Path, name: str, strategy: Any) -> None:
+    folder = WRITERS[name](tmp_path / name)
+    options = TrainOptions(backbone=f"hf:{folder}", strategy=strategy, epochs=3, batch_size=4)
+    run = train(sounds, output=tmp_path / "run", options=options, quiet=True)
+    assert 0 <= run.metrics["accuracy"].value <= 1
+    model = load(run.model)
+    assert model.spec.provenance.origin == f"hf:{folder}"
+    assert (model.spec.features is None) == (name != "resnet")
+    assert model.embed(some_sound(1.0, model.spec.sample_rate)).shape[1] == (16 if name == "resnet" else 32)
+    assert f"hf:{folder}" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+@pytest.mark.slow  # as above
+@pytest.mark.usefixtures("cache_home")
+def test_the_file_needs_neither_torch_nor_transformers(sounds: Path, tmp_path: Path) -> None:
+    folder = write_image(tmp_path / "resnet")
+    options = TrainOptions(backbone=f"hf:{folder}", strategy="no_freeze", epochs=1, batch_size=4)
+    run = train(sounds, output=tmp_path / "run", options=options, quiet=True)
+    sound = next(sounds.rglob("*.wav"))
+    code = (
+        "import sys, auscult; print(auscult.load(sys.argv[1])(sys.argv[2])[0]['score']);"
+        "assert not {'torch', 'transformers', 'huggingface_hub'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(run.model), str(sound)], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) == pytest.approx(load(run.model)(sound)[0]["score"])
+
+
+@pytest.mark.parametrize("seconds", [1.0, 5.0, 10.0, 10.2, 10.9, 60.0])
+def test_windows_are_never_longer_than_the_network_hears(tmp_path: Path, seconds: float) -> None:
+    backbone = find_backbone(f"hf:{write_ast(tmp_path / 'ast')}")
+    options = TrainOptions(backbone=backbone.name)
+    plan = plan_training([clip(seconds, 44100)] * 4, options, backbone.recipe)
+    assert plan.sample_rate == 16000
+    assert plan.window_samples <= 163840
+    net = backbone.build(plan, options, 3)
+    with torch.no_grad():
+        logits, embedding = net(torch.zeros(1, plan.window_samples))
+    assert (logits.shape, embedding.shape) == ((1, 3), (1, 32))
+    assert np.isfinite(logits.numpy()).all()

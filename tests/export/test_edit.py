@@ -28,7 +28,7 @@ FOUND_BY = "a guess"
 
 
 def rule(threshold: float = 0.5, slope: float = 8.0, dim: int = 3) -> DistanceRule:
-    """Centres: all the power in one part. Whitening: lengths along the first axis count twice."""
+    """Centres: a power of e - 1 in one part, none in the others. Lengths along the first axis count twice."""
     whitening = np.eye(dim, dtype=np.float32)
     whitening[0, 0] = 2
     return DistanceRule(centres=np.eye(dim, dtype=np.float32), whitening=whitening, threshold=threshold, slope=slope)
@@ -48,9 +48,10 @@ def loud(*powers: float) -> FloatArray:
 
 class TestRule:
     def test_the_distance_is_that_from_the_nearest_centre_along_the_whitened_axes(self) -> None:
-        found = rule().distances(np.array([[1, 0, 0], [0.5, 0, 0], [0, 0.5, 0.5], [0, 0, 3]], np.float32))
+        logarithms = np.array([[1, 0, 0], [0.5, 0, 0], [0, 0.5, 0.5], [0, 0, 3]])
+        found = rule().distances(np.expm1(logarithms).astype(np.float32))
         # From the second: half a unit along the first axis counts twice. That is 1, and to the others 2 ** 0.5.
-        assert found == pytest.approx([0, 1, np.sqrt(0.5), 2])
+        assert found == pytest.approx([0, 1, np.sqrt(0.5), 2], abs=1e-6)
 
     def test_is_mahalanobis_distance(self) -> None:
         """Against scipy's, with a covariance that is no diagonal."""
@@ -62,8 +63,8 @@ class TestRule:
         whitening = np.linalg.cholesky(precision).astype(np.float32)
         found = DistanceRule(
             centres=points[:2].astype(np.float32), whitening=whitening, threshold=1.0, slope=1.0
-        ).distances(points.astype(np.float32))
-        expected = [min(mahalanobis(one, centre, precision) for centre in points[:2]) for one in points]
+        ).distances(np.expm1(np.abs(points)).astype(np.float32))
+        expected = [min(mahalanobis(one, centre, precision) for centre in points[:2]) for one in np.abs(points)]
         assert found == pytest.approx(expected, abs=1e-4)
 
     @pytest.mark.parametrize(
@@ -121,14 +122,17 @@ class TestUnknown:
         assert np.array_equal(one["embedding"], other["embedding"])
 
     def test_it_is_a_label_like_any_other_for_who_classifies(self, tmp_path: Path) -> None:
-        model = load(unknown_file(tmp_path, rule(threshold=0.5, slope=20.0)))
-        # Of the first window the distance is 2 x 0.1; of the second 0.9, for which the odds are e^8.
+        model = load(unknown_file(tmp_path, rule(threshold=0.8, slope=20.0)))
+        # log(1 + 0.9) is 0.36 short of 1, which counts twice; log(1 + 0.1) is 0.90 short.
+        distances = 2 * (1 - np.log(1.9)), 1 - np.log(1.1)
+        odds = [np.exp(20 * (distance - 0.8)) for distance in distances]
         result = model.classify(np.concatenate([loud(0.9, 0, 0), loud(0, 0.1, 0)]))
         assert [one.predictions[0].label for one in result.windows] == ["early", "unknown"]
         # The sound's scores are the means of its windows'.
         unknown, early = result.predictions[:2]
-        assert (early.label, early.score) == ("early", pytest.approx(0.5 / (1 + np.exp(-6)), abs=1e-3))
-        assert (unknown.label, unknown.score) == ("unknown", pytest.approx(0.5 * (1 + 1 / (1 + np.exp(6))), abs=1e-3))
+        assert (early.label, early.score) == ("early", pytest.approx(0.5 / (1 + odds[0]), abs=2e-3))
+        shares = [one / (1 + one) for one in odds]
+        assert (unknown.label, unknown.score) == ("unknown", pytest.approx(np.mean(shares), abs=2e-3))
         record = result.to_dict(windows=True)
         assert record["windows"][1]["predictions"][0]["label"] == "unknown"
         assert [one["label"] for one in model(loud(0, 0.1, 0), deny=["unknown"], top_k=1)] == ["middle"]

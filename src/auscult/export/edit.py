@@ -39,14 +39,15 @@ def with_spec(content: bytes, spec: ModelSpec) -> bytes:
 class DistanceRule:
     """A sound is unknown where its embedding is far from those of every class.
 
-    The distance is Mahalanobis': classes are clouds of one shape around their centres, and `whitening` makes that shape
-    a ball. Lee et al., "A simple unified framework for detecting out-of-distribution samples and adversarial attacks",
-    NeurIPS 2018.
+    The distance is Mahalanobis', of the embeddings' logarithm, log(1 + max(x, 0)): classes are clouds of one shape
+    around their centres, and `whitening` makes that shape a ball. Our networks' embeddings are never negative, and
+    spread the more the larger they are, which the logarithm evens out. Lee et al., "A simple unified framework for
+    detecting out-of-distribution samples and adversarial attacks", NeurIPS 2018.
 
     Attributes
     ----------
-    centres : float32 (classes, dim), of the embeddings of each class
-    whitening : float32 (dim, dim); `(embedding - centre) @ whitening` is as long as the distance
+    centres : float32 (classes, dim), of the logarithms of each class
+    whitening : float32 (dim, dim); `(logarithm - centre) @ whitening` is as long as the distance
     threshold : distance from the nearest centre beyond which a sound is unknown
     slope : the odds of unknown against the best class are `exp(slope * (distance - threshold))`; more than 0
 
@@ -73,8 +74,17 @@ class DistanceRule:
 
     def distances(self, embeddings: FloatArray) -> NDArray[np.float64]:
         """Of embeddings (sounds, dim) from the nearest centre: float64 (sounds,), 0 or more."""
-        offsets = embeddings.astype(np.float64)[:, None] - self.centres
+        offsets = logarithms(embeddings)[:, None] - self.centres
         return np.asarray(np.linalg.norm(offsets @ self.whitening.astype(np.float64), axis=2).min(axis=1))
+
+
+def logarithms(embeddings: FloatArray) -> NDArray[np.float64]:
+    """What distances are measured in: float64, of the shape of `embeddings`.
+
+    >>> logarithms(np.array([[-1, 0, 1]], np.float32)).tolist()
+    [[0.0, 0.0, 0.6931471805599453]]
+    """
+    return np.asarray(np.log1p(np.maximum(embeddings, 0).astype(np.float64)))
 
 
 def with_unknown(
@@ -161,13 +171,17 @@ def _append_logit(graph: Any, rule: DistanceRule) -> None:
         "whitening": rule.whitening,
         "threshold": np.float32(rule.threshold),
         "slope": np.float32(rule.slope),
+        "one": np.float32(1),
         "class_axis": np.array([1], np.int64),
         "last_axis": np.array([2], np.int64),
     }
     for name, value in constants.items():
         graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"unknown.{name}"))
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
-        ("Unsqueeze", ["embedding", "class_axis"], "column", {}),
+        ("Relu", ["embedding"], "positive", {}),
+        ("Add", ["positive", "one"], "raised", {}),
+        ("Log", ["raised"], "logarithm", {}),
+        ("Unsqueeze", ["logarithm", "class_axis"], "column", {}),
         ("Sub", ["column", "centres"], "offsets", {}),
         ("MatMul", ["offsets", "whitening"], "whitened", {}),
         ("ReduceL2", ["whitened", "last_axis"], "distances", {"keepdims": 0}),

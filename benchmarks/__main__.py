@@ -45,6 +45,8 @@ def _train(folder: Path, run: Path) -> Path:
         str(source),
         "-o",
         str(run),
+        "--backbone",
+        "scratch",
         "--epochs",
         "1",
         "--quiet",

@@ -30,7 +30,7 @@ from auscult.demo import make_corpus
 from benchmarks.machine import describe_machine
 
 CLIPS_PER_CLASS = 12
-OPTIONS = ("--epochs", "12", "--size", "tiny")
+OPTIONS = ("--backbone", "scratch", "--epochs", "12", "--size", "tiny")
 # Checkpoints come after every epoch instead of every ten seconds, for the trainings here are short.
 CHILD = "from auscult.training import loop; loop.CHECKPOINT_EVERY_S = 0.0; from auscult.cli import main; main()"
 UNFINISHED = ".*.partial*"

@@ -25,7 +25,7 @@ from benchmarks.machine import describe_machine
 
 SAMPLE_EVERY_S = 0.02
 CLIPS_PER_CLASS = (40, 215)  # of ten classes
-TRAINING = ("--epochs", "2", "--size", "tiny", "--quiet")
+TRAINING = ("--backbone", "scratch", "--epochs", "2", "--size", "tiny", "--quiet")
 
 
 @dataclass(frozen=True)

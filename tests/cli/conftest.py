@@ -105,7 +105,8 @@ def trained(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedRu
     folder = tmp_path_factory.mktemp("trained") / "run"
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = run(["train", str(sounds), "-o", str(folder), "--size", "tiny", "--epochs", "1", "--json"])
+        options = ["--backbone", "scratch", "--size", "tiny", "--epochs", "1", "--json"]
+        code = run(["train", str(sounds), "-o", str(folder), *options])
     return TrainedRun(folder, Done(code, out.getvalue(), err.getvalue()))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import Auscult
 
-TRAIN_OPTIONS = ("--size", "tiny", "--epochs", "1", "--quiet")
+TRAIN_OPTIONS = ("--backbone", "scratch", "--size", "tiny", "--epochs", "1", "--quiet")
 Disk = Callable[[str], Path]
 
 

@@ -41,7 +41,7 @@ def unfinished(folder: Path) -> list[Path]:
 def test_in_training_and_on_from_there(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUSCULT_HOME", str(tmp_path / "home"))
     folder = tmp_path / "run"
-    command = ["train", sounds, "-o", folder, "--size", "tiny", "--epochs", 20000]
+    command = ["train", sounds, "-o", folder, "--backbone", "scratch", "--size", "tiny", "--epochs", 20000]
     code, out, err = interrupt(command, (folder / "results.csv").exists)
     assert (code, out) == (130, "")
     assert err.endswith("To go on from here, run the same command with --resume.\nauscult: interrupted\n")

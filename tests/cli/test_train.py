@@ -61,7 +61,7 @@ def test_results_have_a_row_an_epoch_and_config_repeats_the_options(trained: Tra
     assert [row["epoch"] for row in rows(trained.folder / "results.csv")] == ["1"]
     config = yaml.safe_load((trained.folder / "config.yaml").read_text())
     assert config["source"] == str(sounds)
-    assert TrainOptions(**config["options"]) == TrainOptions(size="tiny", epochs=1)
+    assert TrainOptions(**config["options"]) == TrainOptions(backbone="scratch", size="tiny", epochs=1)
 
 
 def test_messages_name_the_report_and_the_model(trained: TrainedRun) -> None:
@@ -77,8 +77,11 @@ def test_a_folder_that_holds_a_run_is_left_alone(auscult: Auscult, trained: Trai
     assert {path: path.stat().st_mtime_ns for path in trained.folder.iterdir()} == before
 
 
+OTHER_EPOCHS = ("--size", "tiny", "--epochs", 9, "--resume")
+
+
 def test_resuming_with_other_options_says_which(auscult: Auscult, trained: TrainedRun, sounds: Path) -> None:
-    done = auscult("train", sounds, "-o", trained.folder, "--size", "tiny", "--epochs", 9, "--resume")
+    done = auscult("train", sounds, "-o", trained.folder, "--backbone", "scratch", *OTHER_EPOCHS)
     assert (done.code, done.out) == (2, "")
     assert "epochs was 1, is 9" in done.err
 
@@ -126,7 +129,7 @@ def test_help_names_each_option_once_with_its_default(auscult: Auscult) -> None:
 
 def test_cross_validation_writes_a_run_a_fold_and_joins_them(auscult: Auscult, sounds: Path, tmp_path: Path) -> None:
     output = tmp_path / "cv"
-    options = ["--size", "tiny", "--epochs", 1, "--quiet", "--json"]
+    options = ["--backbone", "scratch", "--size", "tiny", "--epochs", 1, "--quiet", "--json"]
     done = auscult("train", sounds, "-o", output, "--cross-validate", "--folds", 2, "--jobs", 1, *options)
     assert (done.code, done.err) == (0, "")
     (printed,) = done.records

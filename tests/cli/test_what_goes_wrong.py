@@ -16,7 +16,7 @@ from tests.tiny_models import SAMPLE_RATE
 
 from .conftest import Auscult, tone, write_tones
 
-TRAIN_OPTIONS = ("--size", "tiny", "--epochs", "1", "--quiet")
+TRAIN_OPTIONS = ("--backbone", "scratch", "--size", "tiny", "--epochs", "1", "--quiet")
 
 
 def good(path: Path) -> None:

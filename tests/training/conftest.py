@@ -55,7 +55,8 @@ def make_learner(store: ClipStore) -> Callable[..., Learner]:
     def make(*, epochs: int = 3, **options) -> Learner:
         import torch
 
-        chosen = settle(TrainOptions(size="tiny", batch_size=8, **options), SCRATCH, epochs)
+        given = {"backbone": "scratch", "size": "tiny", "batch_size": 8, **options}
+        chosen = settle(TrainOptions(**given), SCRATCH, epochs)
         features = preset("auscult", sample_rate=SAMPLE_RATE)
         plan = TrainPlan(SAMPLE_RATE, features, window_samples=4000, hop_samples=2000, epochs=epochs)
         torch.manual_seed(chosen.seed)

@@ -108,6 +108,14 @@ def test_where_yamnet_cannot_be_had_a_network_from_scratch_is_trained(cache_home
     assert "YAMNet cannot be had, so a network from scratch is trained. https://a.org/x: no answer" in choice.reason
 
 
+def test_another_rate_than_that_of_yamnet_leaves_a_network_from_scratch(cache_home, sounds, use):
+    at_16_khz = stand_in(deaf=False)
+    use(replace(at_16_khz, recipe=replace(at_16_khz.recipe, sample_rate=16000)))
+    choice = chosen(sounds, sample_rate=8000)
+    assert (choice.backbone, choice.trials) == ("scratch", ())
+    assert "YAMNet works at 16000 Hz and 8000 were asked for" in choice.reason
+
+
 def test_clips_of_the_test_part_have_no_say(cache_home, sounds, use, monkeypatch):
     use(stand_in(deaf=True))
     seen: set[int] = set()

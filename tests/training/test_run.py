@@ -51,7 +51,8 @@ RUN_FILES = {
 
 
 def quick(**changes) -> TrainOptions:
-    return TrainOptions(**({"size": "tiny", "epochs": 1, "batch_size": 8, "threads": 1, "precision": "32"} | changes))
+    quickest = {"size": "tiny", "epochs": 1, "batch_size": 8, "threads": 1, "precision": "32"}
+    return TrainOptions(**({"backbone": "scratch"} | quickest | changes))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -58,7 +58,7 @@ def run_demo(
             flush=True,
         )
     table = make_corpus(output / "sounds", clips_per_class=clips_per_class, seed=seed)
-    options = TrainOptions(epochs=epochs, seed=seed)
+    options = TrainOptions(backbone="scratch", epochs=epochs, seed=seed)
     run = train(table, output=output / "run", options=options, quiet=quiet)
     sounds = make_new_sounds(output / "new-sounds", seed=seed)
     results = load(run.model, top_k=None).classify_many([sound.path for sound in sounds])

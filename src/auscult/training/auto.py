@@ -32,6 +32,7 @@ from auscult.training.options import Strategy, TrainOptions
 from auscult.training.plan import plan_training, settle
 
 HELD_OUT = 0.25  # of the training clips, by group
+MOST_HELD_OUT = 2000  # clips: more would tell no more than they cost
 LUCK = 0.05  # a rival that could not win with less than this chance of luck is not tried
 TIMED_STEPS = 3
 FEWEST_EPOCHS = 5  # of a trial; with too many clips for that, it sees a part of them
@@ -117,12 +118,19 @@ class Contest:
 
 def choose_backbone(dataset: Dataset, split: Split, options: TrainOptions, *, quiet: bool) -> Choice:
     """Try what may be best on the training part of `split`; see the top of this file."""
+    rate = find_backbone("yamnet").recipe.sample_rate
+    if options.sample_rate not in (None, rate):
+        reason = (
+            f"YAMNet works at {rate} Hz and {options.sample_rate} were asked for, so a network from scratch is trained."
+        )
+        return Choice("scratch", "no_freeze", reason)
     try:
         find_backbone("yamnet").fetch(quiet)
     except DownloadError as error:
         return Choice("scratch", "no_freeze", f"YAMNet cannot be had, so a network from scratch is trained. {error}")
+    fraction = min(HELD_OUT, MOST_HELD_OUT / len(split.train))
     try:
-        inner = validation_split(dataset, Split("inner", split.train), fraction=HELD_OUT, seed=options.seed)
+        inner = validation_split(dataset, Split("inner", split.train), fraction=fraction, seed=options.seed)
     except DataError:
         return Choice("yamnet", "freeze", "No class has recordings to spare for a comparison of backbones.")
     contest = Contest(dataset, inner, options, quiet)

@@ -119,7 +119,7 @@ def settle(options: TrainOptions, recipe: Recipe, epochs: int) -> TrainOptions:
 
     Examples
     --------
-    >>> settle(TrainOptions(), SCRATCH, 250).learning_rate
+    >>> settle(TrainOptions(backbone="scratch"), SCRATCH, 250).learning_rate
     0.002
     """
     open_ones = {name: value for name, value in recipe.defaults.items() if getattr(options, name) is None}

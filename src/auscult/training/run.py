@@ -118,29 +118,29 @@ def train_split(
     keep_freed_memory()
     folder = RunFolder(output)
     clips = dataset.select(split.train).clips()
+    choice = None
+    # What cannot be trained leaves no folder.
+    plan, settled = _settled(clips, options)
     with folder.locked(), _threads(options.threads):
         config = _config(source, dataset, split, fold, options)
-        choice = None
         if options.backbone == "auto":
             folder.open(config=config, resume=resume)
             choice = _choice(dataset, split, folder, options, quiet=quiet)
-            options = choice.options(options)
-        plan, settled = _settled(clips, options)
-        if choice is None:
-            folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
+            plan, settled = _settled(clips, choice.options(options))
+            folder.keep_choice(choice.to_dict() | _settled_config(choice.options(options), plan, settled))
         else:
-            folder.keep_choice(choice.to_dict() | _settled_config(options, plan, settled))
+            folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
         material = prepare(dataset, split, plan, settled, quiet=quiet)
         material.split.to_csv(material.dataset, folder.split)
         return _train_on(material, folder, settled, choice, quiet=quiet)
 
 
 def _settled(clips: Sequence[Clip], options: TrainOptions) -> tuple[TrainPlan, TrainOptions]:
-    """What the clips and the backbone settle."""
-    backbone = find_backbone(options.backbone)
+    """What the clips and the backbone settle; "auto" is settled as a network from scratch, until it has chosen."""
+    backbone = find_backbone("scratch" if options.backbone == "auto" else options.backbone)
     plan = plan_training(clips, options, backbone.recipe)
     # A checkpoint from the hub gets the name of its revision.
-    return plan, replace(settle(options, backbone.recipe, plan.epochs), backbone=backbone.name)
+    return plan, settle(replace(options, backbone=backbone.name), backbone.recipe, plan.epochs)
 
 
 def _choice(dataset: Dataset, split: Split, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Choice:

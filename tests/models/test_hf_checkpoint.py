@@ -92,7 +92,7 @@ def test_weights_as_pickle_are_never_opened(folder: Path) -> None:
 
 def test_no_weights_at_all(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
-    with pytest.raises(ModelFileError, match=r"must be model\.safetensors; there is none here"):
+    with pytest.raises(ModelFileError, match=r"must be model\.safetensors; there is none"):
         find_checkpoint(str(folder))
 
 

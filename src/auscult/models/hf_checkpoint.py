@@ -185,7 +185,9 @@ def _opened(name: str, folder: Path, revision: str | None) -> Checkpoint:
     _refuse_code(checkpoint, where)
     if not checkpoint.weights:
         pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
-        found = f"only {', '.join(pickles)}, which is pickle and could run code" if pickles else "none here"
+        found = f"only {', '.join(pickles)}, which is pickle and could run code" if pickles else "none"
+        if revision is not None:
+            found += " (weights in other forms are not fetched)"
         raise ModelFileError(
             f"{where}: its weights must be model.safetensors; there is {found}. Take a revision that has them, or on a "
             "machine that you can lose, load it with transformers and save_pretrained it"

@@ -181,7 +181,8 @@ class _Clap:
         if not options.labels:
             raise UsageError(
                 f"{checkpoint.origin}: it has no classes of its own, it listens for those that you name; give them as "
-                f'labels, such as auscult.load("{HF}{checkpoint.name}", labels=["a dog", "rain"]).'
+                f'labels, such as auscult.load("{HF}{checkpoint.name}", labels=["a dog", "rain"]), '
+                'or on the command line as --labels "a dog, rain".'
             )
         self._torch = require_extra("torch", extra=EXTRA, purpose=PURPOSE)
         self._network = load_network(checkpoint, "AutoModel")

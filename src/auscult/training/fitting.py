@@ -6,8 +6,9 @@ import torch
 
 from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
+from auscult.training.head_start import start_head
 from auscult.training.learner import Learner
-from auscult.training.loop import Fit, fit
+from auscult.training.loop import CHECKPOINT, Fit, fit
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
 from auscult.training.summary import write_train_batch
@@ -24,6 +25,8 @@ def fit_network(
     with_picture : False leaves `train_batch.png` out
     """
     learner = build_learner(material, options)
+    if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():
+        start_head(learner, quiet=quiet)
     if with_picture:
         write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
     return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)

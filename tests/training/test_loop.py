@@ -148,3 +148,8 @@ def test_bfloat16_trains_too(make_learner, tmp_path):
     done = train(make_learner(epochs=2), tmp_path, precision="bf16")
     assert all(torch.isfinite(value).all() for value in done.net.state_dict().values())
     assert done.net.head.weight.dtype == torch.float32
+
+
+def test_when_its_time_is_over_no_further_epoch_begins(make_learner, tmp_path):
+    done = train(make_learner(epochs=50), tmp_path, most_s=0.0)
+    assert [row.epoch for row in done.rows] == [1]

@@ -35,6 +35,7 @@ HELD_OUT = 0.25  # of the training clips, by group
 MOST_HELD_OUT = 2000  # clips: more would tell no more than they cost
 LUCK = 0.05  # a rival that could not win with less than this chance of luck is not tried
 TIMED_STEPS = 3
+PLANNED = 0.8  # of a budget, in epochs
 FEWEST_EPOCHS = 5  # of a trial; with too many clips for that, it sees a part of them
 
 
@@ -162,12 +163,14 @@ def try_one(contest: Contest, backbone: str, strategy: Strategy, *, budget_s: fl
     """
     began = time.monotonic()
     material, options = contest.material(backbone, strategy)
+    budget_s -= time.monotonic() - began  # spent on decoding
     if not len(material.validation):
         return Trial(backbone, strategy, note="not tried: no clip held out could be decoded"), np.zeros(0, np.float32)
     if math.isfinite(budget_s):
-        material = within(material, options, budget_s)
+        # What the schedule leaves over is for judging, and for a machine that grows busier.
+        material = within(material, options, max(1.0, PLANNED * budget_s))
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit_network(material, RunFolder(folder), options, quiet=contest.quiet, with_picture=False)
+        fitted = fit_network(material, RunFolder(folder), options, quiet=contest.quiet, trial_s=budget_s)
     logits = predict(fitted.net, material.validation, material.plan, options.batch_size)
     of_clips = told(logits.numpy(), material.validation.targets, contest.dataset.task)
     trial = Trial(

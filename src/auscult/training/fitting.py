@@ -15,21 +15,28 @@ from auscult.training.summary import write_train_batch
 
 
 def fit_network(
-    material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool, with_picture: bool = True
+    material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool, trial_s: float | None = None
 ) -> Fit:
     """The trained network, with `results.csv`, checkpoints and `train_batch.png` in the folder on the way.
 
     Parameters
     ----------
     options : settled, see `plan.settle`
-    with_picture : False leaves `train_batch.png` out
+    trial_s : of a training that only tries: seconds after which no epoch begins; no picture is drawn
     """
     learner = build_learner(material, options)
     if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():
         start_head(learner, quiet=quiet)
-    if with_picture:
+    if trial_s is None:
         write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
-    return fit(learner, folder.path, precision=options.precision, early_stop=options.early_stop, quiet=quiet)
+    return fit(
+        learner,
+        folder.path,
+        precision=options.precision,
+        early_stop=options.early_stop,
+        quiet=quiet,
+        most_s=trial_s,
+    )
 
 
 def build_learner(material: Material, options: TrainOptions) -> Learner:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -54,19 +55,28 @@ class Fit:
         return sum(parameter.numel() for parameter in self.net.parameters())
 
 
-def fit(learner: Learner, folder: Path, *, precision: Precision, early_stop: int | None, quiet: bool) -> Fit:
+def fit(
+    learner: Learner,
+    folder: Path,
+    *,
+    precision: Precision,
+    early_stop: int | None,
+    quiet: bool,
+    most_s: float | None = None,
+) -> Fit:
     """Train to the end of the plan, from `folder`'s checkpoint if it has one.
 
     Parameters
     ----------
     folder : the run's; `results.csv` and `checkpoints/` are written here
     early_stop : epochs without a better validation loss after which to end; None: never
+    most_s : seconds after which no further epoch begins; None: as many as the plan's epochs take
     """
     checkpoint = folder / "checkpoints" / CHECKPOINT
     epochs = learner.plan.epochs
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with progress("Training", epochs, quiet=quiet) as advance:
-        recorder = Recorder(folder / "results.csv", early_stop, advance)
+        recorder = Recorder(folder / "results.csv", early_stop, advance, most_s)
         trainer = pl.Trainer(
             max_epochs=epochs,
             precision=lightning_precision(precision),  # type: ignore[arg-type]
@@ -120,9 +130,10 @@ def has_fast_bfloat16() -> bool:
 class Recorder(pl.Callback):
     """Keeps a row an epoch, writes `results.csv`, moves the progress bar, stops early where asked."""
 
-    def __init__(self, path: Path, early_stop: int | None, advance: Advance) -> None:
+    def __init__(self, path: Path, early_stop: int | None, advance: Advance, most_s: float | None = None) -> None:
         self.path = path
         self.early_stop = early_stop
+        self.ends = math.inf if most_s is None else time.monotonic() + most_s
         self.advance = advance
         self.rows: list[EpochRow] = []
         self._began = self._step_ended = 0.0
@@ -167,7 +178,7 @@ class Recorder(pl.Callback):
         )
         write_text(self.path, rows_to_csv(self.rows))
         self.advance(f"loss {train_loss:.3f}" + ("" if accuracy is None else f", validation {accuracy:.1%}"))
-        trainer.should_stop = trainer.should_stop or self._has_stalled()
+        trainer.should_stop = trainer.should_stop or self._has_stalled() or time.monotonic() > self.ends
 
     def _has_stalled(self) -> bool:
         if self.early_stop is None:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from auscult.classifier import load
 from auscult.errors import ModelFileError
-from auscult.export.edit import DistanceRule, with_half_weights, with_spec, with_unknown
+from auscult.export.edit import DistanceRule, roots_of_shares, with_half_weights, with_spec, with_unknown
 from auscult.models.modelfile import ModelSpec, UnknownSpec, read_model_file
 from auscult.models.runners import open_runner
 from auscult.records import FloatArray, Label
@@ -28,7 +28,7 @@ FOUND_BY = "a guess"
 
 
 def rule(threshold: float = 0.5, slope: float = 8.0, dim: int = 3) -> DistanceRule:
-    """Centres: a power of e - 1 in one part, none in the others. Lengths along the first axis count twice."""
+    """Centres: all the power in one part. Lengths along the first axis count twice."""
     whitening = np.eye(dim, dtype=np.float32)
     whitening[0, 0] = 2
     return DistanceRule(centres=np.eye(dim, dtype=np.float32), whitening=whitening, threshold=threshold, slope=slope)
@@ -48,10 +48,18 @@ def loud(*powers: float) -> FloatArray:
 
 class TestRule:
     def test_the_distance_is_that_from_the_nearest_centre_along_the_whitened_axes(self) -> None:
-        logarithms = np.array([[1, 0, 0], [0.5, 0, 0], [0, 0.5, 0.5], [0, 0, 3]])
-        found = rule().distances(np.expm1(logarithms).astype(np.float32))
-        # From the second: half a unit along the first axis counts twice. That is 1, and to the others 2 ** 0.5.
-        assert found == pytest.approx([0, 1, np.sqrt(0.5), 2], abs=1e-6)
+        embeddings = np.array([[1, 0, 0], [0, 7, 0], [1, 0, 1], [0, 1, 1], [-1, -1, 5], [0, 0, 0]], np.float32)
+        # Of two equal shares the roots are 0.7071. From the third they lie (2 x 0.7071, 0.2929) away, from the first
+        # (2 x 0.2929, 0.7071). Where there is no share, a centre on the second axis is one unit away.
+        root = np.sqrt(0.5)
+        expected = [0, 0, np.hypot(2 * (1 - root), root), np.hypot(1 - root, root), 0, 1]
+        assert rule().distances(embeddings) == pytest.approx(expected)
+
+    @given(loudness=st.floats(0.01, 1e4))
+    def test_it_does_not_depend_on_how_large_the_embedding_is(self, loudness: float) -> None:
+        embedding = np.array([[0.2, 0.7, 0.4]], np.float32)
+        scaled = (embedding * loudness).astype(np.float32)
+        assert rule().distances(scaled) == pytest.approx(rule().distances(embedding), rel=1e-5)
 
     def test_is_mahalanobis_distance(self) -> None:
         """Against scipy's, with a covariance that is no diagonal."""
@@ -63,8 +71,9 @@ class TestRule:
         whitening = np.linalg.cholesky(precision).astype(np.float32)
         found = DistanceRule(
             centres=points[:2].astype(np.float32), whitening=whitening, threshold=1.0, slope=1.0
-        ).distances(np.expm1(np.abs(points)).astype(np.float32))
-        expected = [min(mahalanobis(one, centre, precision) for centre in points[:2]) for one in np.abs(points)]
+        ).distances(points.astype(np.float32))
+        roots = roots_of_shares(points.astype(np.float32))
+        expected = [min(mahalanobis(one, centre, precision) for centre in points[:2]) for one in roots]
         assert found == pytest.approx(expected, abs=1e-4)
 
     @pytest.mark.parametrize(
@@ -123,19 +132,18 @@ class TestUnknown:
 
     def test_it_is_a_label_like_any_other_for_who_classifies(self, tmp_path: Path) -> None:
         model = load(unknown_file(tmp_path, rule(threshold=0.8, slope=20.0)))
-        # log(1 + 0.9) is 0.36 short of 1, which counts twice; log(1 + 0.1) is 0.90 short.
-        distances = 2 * (1 - np.log(1.9)), 1 - np.log(1.1)
+        # All of the first window's power is in a part, half of the second's.
+        distances = 0, np.hypot(2 * (1 - np.sqrt(0.5)), np.sqrt(0.5))
         odds = [np.exp(20 * (distance - 0.8)) for distance in distances]
-        result = model.classify(np.concatenate([loud(0.9, 0, 0), loud(0, 0.1, 0)]))
+        result = model.classify(np.concatenate([loud(0.9, 0, 0), loud(0.1, 0, 0.1)]))
         assert [one.predictions[0].label for one in result.windows] == ["early", "unknown"]
         # The sound's scores are the means of its windows'.
-        unknown, early = result.predictions[:2]
-        assert (early.label, early.score) == ("early", pytest.approx(0.5 / (1 + odds[0]), abs=2e-3))
-        shares = [one / (1 + one) for one in odds]
-        assert (unknown.label, unknown.score) == ("unknown", pytest.approx(np.mean(shares), abs=2e-3))
+        scores = {one.label: one.score for one in result.predictions}
+        assert scores["unknown"] == pytest.approx(np.mean([odds[0] / (1 + odds[0]), odds[1] / (2 + odds[1])]), abs=2e-3)
+        assert scores["early"] == pytest.approx(np.mean([1 / (1 + odds[0]), 1 / (2 + odds[1])]), abs=2e-3)
         record = result.to_dict(windows=True)
         assert record["windows"][1]["predictions"][0]["label"] == "unknown"
-        assert [one["label"] for one in model(loud(0, 0.1, 0), deny=["unknown"], top_k=1)] == ["middle"]
+        assert [one["label"] for one in model(loud(0, 0.2, 0.1), deny=["unknown"], top_k=1)] == ["middle"]
 
     def test_calibration_leaves_it_as_it_is(self, tmp_path: Path) -> None:
         content = calibrated(write_tiny_model(tmp_path / "plain.onnx", SPEC).read_bytes(), scale=2.0, bias=1.0)

@@ -19,6 +19,8 @@ from auscult.records import FloatArray, Label
 DISTANCE = "distance"
 # What holds a number a class beside the logits, and the number that changes nothing; see `export.onnx.ShippedNet`.
 _CALIBRATION = {"calibration_scale": 1.0, "calibration_bias": 0.0}
+# Of an embedding; a sound that leaves the network silent has shares of 0.
+_MIN_SUM = 1e-6
 # Smaller tensors, such as biases and norms, save nothing worth the loss.
 _MIN_HALF_ELEMENTS = 256
 
@@ -39,15 +41,14 @@ def with_spec(content: bytes, spec: ModelSpec) -> bytes:
 class DistanceRule:
     """A sound is unknown where its embedding is far from those of every class.
 
-    The distance is Mahalanobis', of the embeddings' logarithm, log(1 + max(x, 0)): classes are clouds of one shape
-    around their centres, and `whitening` makes that shape a ball. Our networks' embeddings are never negative, and
-    spread the more the larger they are, which the logarithm evens out. Lee et al., "A simple unified framework for
+    The distance is Mahalanobis', of the roots of the embedding's shares (`roots_of_shares`): classes are clouds of one
+    shape around their centres, and `whitening` makes that shape a ball. Lee et al., "A simple unified framework for
     detecting out-of-distribution samples and adversarial attacks", NeurIPS 2018.
 
     Attributes
     ----------
-    centres : float32 (classes, dim), of the logarithms of each class
-    whitening : float32 (dim, dim); `(logarithm - centre) @ whitening` is as long as the distance
+    centres : float32 (classes, dim), of the roots of each class
+    whitening : float32 (dim, dim); `(roots - centre) @ whitening` is as long as the distance
     threshold : distance from the nearest centre beyond which a sound is unknown
     slope : the odds of unknown against the best class are `exp(slope * (distance - threshold))`; more than 0
 
@@ -74,17 +75,21 @@ class DistanceRule:
 
     def distances(self, embeddings: FloatArray) -> NDArray[np.float64]:
         """Of embeddings (sounds, dim) from the nearest centre: float64 (sounds,), 0 or more."""
-        offsets = logarithms(embeddings)[:, None] - self.centres
+        offsets = roots_of_shares(embeddings)[:, None] - self.centres
         return np.asarray(np.linalg.norm(offsets @ self.whitening.astype(np.float64), axis=2).min(axis=1))
 
 
-def logarithms(embeddings: FloatArray) -> NDArray[np.float64]:
-    """What distances are measured in: float64, of the shape of `embeddings`.
+def roots_of_shares(embeddings: FloatArray) -> NDArray[np.float64]:
+    """Square roots of what each number of an embedding is of their sum: float64, axes as `embeddings`, in [0, 1].
 
-    >>> logarithms(np.array([[-1, 0, 1]], np.float32)).tolist()
-    [[0.0, 0.0, 0.6931471805599453]]
+    Embeddings of our networks are never negative. Their shares do not depend on how large all of them are, and the root
+    evens out that large shares spread more than small ones.
+
+    >>> roots_of_shares(np.array([[1, 0, 3], [0, 0, 0]], np.float32)).round(3).tolist()
+    [[0.5, 0.0, 0.866], [0.0, 0.0, 0.0]]
     """
-    return np.asarray(np.log1p(np.maximum(embeddings, 0).astype(np.float64)))
+    positive = np.maximum(embeddings, 0).astype(np.float64)
+    return np.asarray(np.sqrt(positive / np.maximum(positive.sum(axis=-1, keepdims=True), _MIN_SUM)))
 
 
 def with_unknown(
@@ -171,7 +176,7 @@ def _append_logit(graph: Any, rule: DistanceRule) -> None:
         "whitening": rule.whitening,
         "threshold": np.float32(rule.threshold),
         "slope": np.float32(rule.slope),
-        "one": np.float32(1),
+        "least_sum": np.float32(_MIN_SUM),
         "class_axis": np.array([1], np.int64),
         "last_axis": np.array([2], np.int64),
     }
@@ -179,9 +184,11 @@ def _append_logit(graph: Any, rule: DistanceRule) -> None:
         graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"unknown.{name}"))
     steps: list[tuple[str, list[str], str, dict[str, Any]]] = [
         ("Relu", ["embedding"], "positive", {}),
-        ("Add", ["positive", "one"], "raised", {}),
-        ("Log", ["raised"], "logarithm", {}),
-        ("Unsqueeze", ["logarithm", "class_axis"], "column", {}),
+        ("ReduceSum", ["positive", "class_axis"], "sum", {"keepdims": 1}),
+        ("Max", ["sum", "least_sum"], "whole", {}),
+        ("Div", ["positive", "whole"], "shares", {}),
+        ("Sqrt", ["shares"], "roots", {}),
+        ("Unsqueeze", ["roots", "class_axis"], "column", {}),
         ("Sub", ["column", "centres"], "offsets", {}),
         ("MatMul", ["offsets", "whitening"], "whitened", {}),
         ("ReduceL2", ["whitened", "last_axis"], "distances", {"keepdims": 0}),

@@ -88,6 +88,9 @@ def write_whisper(folder: Path, *, multi_label: bool = False) -> Path:
     return folder
 
 
+# SEW has more convolutions of its own.
+_SEVEN = {"conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2)}
+
 # Families that hear the waveform: their name in transformers, and what is special about their configuration.
 WAVEFORM_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "wav2vec2": ("Wav2Vec2", {}),
@@ -96,7 +99,9 @@ WAVEFORM_FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "data2vec-audio": ("Data2VecAudio", {"conv_pos_kernel_size": 5}),
     "unispeech": ("UniSpeech", {}),
     "unispeech-sat": ("UniSpeechSat", {}),
-    "sew": ("SEW", {"conv_kernel": (10, 3, 3, 3, 3, 2, 2), "conv_stride": (5, 2, 2, 2, 2, 2, 2)}),
+    "sew": ("SEW", _SEVEN),
+    "sew-d": ("SEWD", {**_SEVEN, "position_buckets": 8, "max_position_embeddings": 64}),
+    "wav2vec2-conformer": ("Wav2Vec2Conformer", {}),
 }
 
 
@@ -113,6 +118,18 @@ def write_waveform(
     transformers.Wav2Vec2FeatureExtractor(
         feature_size=1, sampling_rate=16000, do_normalize=True, return_attention_mask=False
     ).save_pretrained(folder)
+    return folder
+
+
+def write_wav2vec2_bert(folder: Path, *, multi_label: bool = False) -> Path:
+    """Of that name only: it reads a log-mel."""
+    from transformers import SeamlessM4TFeatureExtractor, Wav2Vec2BertConfig, Wav2Vec2BertForSequenceClassification
+
+    config = Wav2Vec2BertConfig(
+        **_TRANSFORMER, classifier_proj_size=16, feature_projection_input_dim=160, **_head(multi_label)
+    )
+    _seeded(lambda: Wav2Vec2BertForSequenceClassification(config)).save_pretrained(folder)
+    SeamlessM4TFeatureExtractor().save_pretrained(folder)
     return folder
 
 
@@ -186,6 +203,7 @@ def write_image(folder: Path, family: str = "resnet") -> Path:
 FAMILIES: dict[str, Callable[..., Path]] = {
     "ast": write_ast,
     "whisper": write_whisper,
+    "wav2vec2-bert": write_wav2vec2_bert,
     **{
         family: lambda folder, family=family, **options: write_waveform(folder, family, **options)
         for family in WAVEFORM_FAMILIES

@@ -36,7 +36,7 @@ from auscult.models.nets.hf_front_ends import LogMelPicture, Standardised, scali
 pytestmark = pytest.mark.filterwarnings("ignore:At least one mel filter")
 
 Find = Callable[[str], Path]
-AUDIO = (*FAMILIES, "clap")
+AUDIO = ("ast", "whisper", *WAVEFORM_FAMILIES, "clap")
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +255,8 @@ def test_every_weight_learns(tiny: Find, name: str) -> None:
     shown = front_end(waveform) if front_end is not None else torch.randn(1, 64, 51)
     body.train()(torch.cat([shown, 0.5 * shown])).square().sum().backward()
     without = [key for key, one in body.named_parameters() if one.requires_grad and one.grad is None]
-    assert without == []
+    # Conformers have a convolution for positions that they do not use.
+    assert [key for key in without if not (name == "wav2vec2-conformer" and ".pos_conv_embed." in key)] == []
 
 
 # Refused -------------------------------------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ def test_classes_may_get_names_of_the_users_own(tiny: Find) -> None:
     ("options", "match"),
     [
         ({"labels": ["dog"]}, r"must name all its 5 classes .* Got 1 instead; to see some only, use allow="),
-        ({"labels": ["dog", "dog", "a", "b", "c"]}, "must be different"),
+        ({"labels": ["dog", "dog", "a", "b", "c"]}, "each another one"),
         ({"sample_rate": 44100}, "must be the model's own 16000 Hz"),
         ({"hop_s": 11.0}, "'hop_s' must be from"),
         ({"locale": "de"}, "'locale' is not for this model"),
@@ -310,6 +310,13 @@ def test_an_estimator_of_numbers_is_no_classifier(copy: Path) -> None:
     change_config(copy, problem_type="regression")
     with pytest.raises(ModelFileError, match="estimates numbers"):
         auscult.load(f"hf:{copy}")
+
+
+def test_classes_of_one_name_need_others(copy: Path) -> None:
+    change_config(copy, id2label={0: "dog", 1: "rain", 2: "dog", 3: "clock", 4: "saw"})
+    with pytest.raises(UsageError, match=r"labels must be different.* Got \['dog'\] instead; give labels="):
+        auscult.load(f"hf:{copy}")
+    assert auscult.load(f"hf:{copy}", labels=list("abcde")).labels[2].id == "c"
 
 
 def test_damaged_weights(copy: Path) -> None:

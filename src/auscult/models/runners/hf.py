@@ -292,7 +292,8 @@ def min_samples(config: Any) -> int:
     400
     """
     if not hasattr(config, "conv_kernel"):
-        return AST_FRAME_SAMPLES
+        # Two frames where the extractor normalises each band by its deviation over time.
+        return AST_FRAME_SAMPLES + (AST_HOP_SAMPLES if config.model_type == "wav2vec2-bert" else 0)
     # From the frames at the top of the convolutions down to samples; SEW joins several frames once more.
     frames = int(getattr(config, "squeeze_factor", 1))
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):

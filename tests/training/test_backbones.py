@@ -115,5 +115,7 @@ def test_yamnet_becomes_a_model_file_of_our_own(cache_home, tmp_path, strategy):
     model = load(run.model)
     assert model.spec.sample_rate == 16000
     assert model.spec.features == yamnet.FEATURES.to_dict()
+    assert model.spec.provenance.origin == "yamnet"
+    assert model.spec.license == "unspecified: that of the training clips holds, and that of yamnet (Apache-2.0)"
     scores = model.classify(np.zeros(8000, np.float32)).scores.values
     assert scores.shape == (1, 3)

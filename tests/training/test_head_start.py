@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
-from auscult.training.head_start import PENALTY, start_head
+from auscult.training.head_start import PENALTY, SMALL, SMALL_OF_SIZE, start_head
 from auscult.training.learner import Learner
 from tests.training.test_auto import Bands
 
@@ -33,7 +33,8 @@ def test_it_is_the_logistic_regression_of_scikit_learn(learner):
     body = [one.clone() for one in learner.net.body.parameters()]
     start_head(learner, quiet=True)
     x = embeddings_of(learner).numpy().astype(np.float64)
-    deviation = np.maximum(x.std(axis=0, ddof=1), 1e-3 * x.std(axis=0, ddof=1).max())
+    deviation = x.std(axis=0, ddof=1)
+    deviation = np.maximum(deviation, max(SMALL * deviation.max(), SMALL_OF_SIZE * np.sqrt((x**2).mean())))
     y = learner.clips.targets.argmax(axis=1)
     z = (x - x.mean(axis=0)) / deviation
     # Its penalty is half the squared weights over C and the sum of the losses. Two columns share what it gives to one.

@@ -16,6 +16,7 @@ from torch import nn
 from auscult.errors import UsageError
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
+from auscult.models.registry import model_file, named_model
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.options import HF, TrainOptions
 from auscult.training.plan import HARDLY_LONGER, MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
@@ -34,6 +35,7 @@ class Backbone:
     build : plan, settled options and the number of classes to a network whose head is untrained; what is random about
         it comes from torch's own generator, seeded by the caller
     pretrained : whether its weights know other data, so that it makes sense to freeze them
+    licence : of its weights, "" where it is not known
     fetch : given `quiet`, has its weights on this machine in the end, or raises `DownloadError`
     """
 
@@ -42,6 +44,14 @@ class Backbone:
     build: Build
     pretrained: bool = True
     fetch: Callable[[bool], object] = bool
+    licence: str = ""
+
+    def licence_of_result(self) -> str:
+        """What the model file says of the licence of weights that began from these."""
+        clips = "unspecified: that of the training clips holds"
+        if not self.pretrained:
+            return clips
+        return f"{clips}, and that of {self.name}" + (f" ({self.licence})" if self.licence else "")
 
 
 def find_backbone(name: str) -> Backbone:
@@ -94,8 +104,6 @@ YAMNET = Recipe(
 
 
 def _fetch_yamnet(quiet: bool) -> Path:
-    from auscult.models.registry import model_file
-
     return model_file("yamnet", quiet=quiet)
 
 
@@ -144,5 +152,5 @@ def _hf(name: str) -> Backbone:
 
 BACKBONES: dict[str, Backbone] = {
     "scratch": Backbone("scratch", SCRATCH, _build_scratch, pretrained=False),
-    "yamnet": Backbone("yamnet", YAMNET, _build_yamnet, fetch=_fetch_yamnet),
+    "yamnet": Backbone("yamnet", YAMNET, _build_yamnet, fetch=_fetch_yamnet, licence=named_model("yamnet").licence),
 }

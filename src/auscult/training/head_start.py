@@ -17,7 +17,9 @@ from auscult.training.learner import Learner
 STEPS = 200
 # Weight of half the squared weights beside the mean loss, on embeddings of mean 0 and variance 1.
 PENALTY = 1e-2
-SMALL = 1e-3  # of the largest deviation: what varies less is noise, and would be blown up
+# What varies less than these shares of the largest deviation and of the embeddings' own size counts for less, or
+# rounding would be blown up.
+SMALL, SMALL_OF_SIZE = 0.05, 0.02
 
 
 def start_head(learner: Learner, *, quiet: bool) -> None:
@@ -25,7 +27,8 @@ def start_head(learner: Learner, *, quiet: bool) -> None:
     net = learner.net.eval()
     embeddings, targets = _embeddings(learner, quiet)
     mean, deviation = embeddings.mean(dim=0), embeddings.std(dim=0)
-    deviation = deviation.clamp(min=float(SMALL * deviation.max() + 1e-9))
+    size = embeddings.square().mean().sqrt()
+    deviation = deviation.clamp(min=float(torch.maximum(SMALL * deviation.max(), SMALL_OF_SIZE * size)) + 1e-9)
     _fit(net, (embeddings - mean) / deviation, targets, learner)
     entrance = net.head if isinstance(net.head, nn.Linear) else next(m for m in net.head.modules() if _is_linear(m))
     _fold(entrance, mean, deviation)

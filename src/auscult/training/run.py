@@ -182,6 +182,7 @@ def _train_on(
 def describe(material: Material, options: TrainOptions, last: EpochRow, *, name: str) -> ModelSpec:
     """What the model file will say of itself."""
     dataset, plan, split = material.dataset, material.plan, material.split
+    backbone = find_backbone(options.backbone)
     multi_label = dataset.task == "multi_label"
     head = HeadSpec(
         name="main",
@@ -199,7 +200,7 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
         metrics={"train_loss": last.train_loss, "val_accuracy": last.val_accuracy},
         training_clips=tuple(sorted({clip.clip_id for clip in dataset.select(seen).clips()})),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        origin=options.backbone if find_backbone(options.backbone).pretrained else None,
+        origin=backbone.name if backbone.pretrained else None,
     )
     return ModelSpec(
         name=name,
@@ -209,7 +210,7 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
         hop_samples=plan.hop_samples,
         mono=options.mono,
         features=plan.features.to_dict() if plan.features else None,
-        license="unspecified: that of the training clips holds",
+        license=backbone.licence_of_result(),
         provenance=provenance,
     )
 

@@ -1,0 +1,1 @@
+"""Commands for those who work on auscult; none of them is in the package."""

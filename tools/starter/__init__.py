@@ -1,0 +1,1 @@
+"""Builds the starter model: `python -m tools.starter ESC-10 --work FOLDER`. See `__main__.py`."""

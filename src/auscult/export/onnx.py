@@ -68,7 +68,14 @@ class ShippedNet(nn.Module):
         return scores, logits, embedding
 
 
-def write_model_file(path: str | Path, net: WaveformNet, spec: ModelSpec, *, sounds: Sequence[Waveform] = ()) -> Parity:
+def write_model_file(
+    path: str | Path,
+    net: WaveformNet,
+    spec: ModelSpec,
+    *,
+    sounds: Sequence[Waveform] = (),
+    graph: Path | None = None,
+) -> Parity:
     """Write `net` to `path` as a model file.
 
     Parameters
@@ -76,13 +83,16 @@ def write_model_file(path: str | Path, net: WaveformNet, spec: ModelSpec, *, sou
     net : in evaluation mode, its weights final
     spec : what the file says of itself
     sounds : real sounds at the model's rate to compare file and network on, beside silent, short and long ones
+    graph : a model file of the same network with another head, as `export.graphs` keeps it: exporting is then a matter
+        of two tensors
 
     Raises
     ------
     AuscultError : when the file's scores are more than `MAX_SCORE_DIFFERENCE` away from the network's
     """
     require_extra("onnx", extra="export", purpose="writing a model file")
-    content = _to_onnx(ShippedNet(net, spec.heads[0].task).eval(), spec)
+    content = with_head(graph.read_bytes(), net.head, spec) if graph else None
+    content = content or to_onnx(net, spec)
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
         parity = compare(temporary, net, spec, [*sounds, *_synthetic_sounds(spec, sounds)])
@@ -142,11 +152,13 @@ def _synthetic_sounds(spec: ModelSpec, sounds: Sequence[Waveform]) -> Iterator[W
         yield Waveform(samples, spec.sample_rate)
 
 
-def _to_onnx(net: ShippedNet, spec: ModelSpec) -> bytes:
+def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:
+    """The graph of `net` with its description. Nothing is compared yet: `write_model_file` does."""
+    shipped = ShippedNet(net, spec.heads[0].task).eval()
     example = torch.zeros(2, spec.window_samples)
     with _quiet_exporter(), torch.no_grad():
         program: Any = torch.onnx.export(
-            net,
+            shipped,
             (example,),
             dynamo=True,
             opset_version=OPSET,
@@ -172,6 +184,26 @@ def _keep_names_apart(graph: Any) -> None:
     for value in inner:
         if value.name in OUTPUTS and id(value) not in outputs:
             value.name = f"inner_{value.name}"
+
+
+def with_head(content: bytes, head: nn.Module, spec: ModelSpec) -> bytes | None:
+    """The model file with the weights of `head` and another description.
+
+    None where the exporter did not keep the head's tensors as they are: then the network must be exported anew.
+    """
+    onnx: Any = require_extra("onnx", extra="export", purpose="writing a model file")
+    model = onnx.load_from_string(content)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for name, values in head.state_dict().items():
+        tensor = stored.get(f"head.{name}")
+        array: FloatArray = values.detach().cpu().numpy()
+        if tensor is None or tuple(tensor.dims) != array.shape:
+            return None
+        tensor.CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
+    (entry,) = [entry for entry in model.metadata_props if entry.key == METADATA_KEY]
+    entry.value = spec.to_json()
+    replaced: bytes = model.SerializeToString()
+    return replaced
 
 
 @contextlib.contextmanager

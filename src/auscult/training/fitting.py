@@ -6,6 +6,7 @@ import torch
 
 from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
+from auscult.training.frozen import fit_frozen
 from auscult.training.head_start import start_head
 from auscult.training.learner import Learner
 from auscult.training.loop import CHECKPOINT, Fit, fit
@@ -24,6 +25,8 @@ def fit_network(
     options : settled, see `plan.settle`
     trial_s : of a training that only tries: seconds after which no epoch begins; no picture is drawn
     """
+    if options.strategy == "freeze":
+        return fit_frozen(material, folder, options, quiet=quiet)
     learner = build_learner(material, options)
     if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():
         start_head(learner, quiet=quiet)

@@ -45,10 +45,14 @@ class EpochRow:
 
 @dataclass(frozen=True)
 class Fit:
-    """What the loop gives: the finished network and the rows of the learning curve."""
+    """What training gives: the finished network and the rows of the learning curve.
+
+    `graph` is a model file of the same network with another head, where there is one; see `export.graphs`.
+    """
 
     net: WaveformNet
     rows: tuple[EpochRow, ...]
+    graph: Path | None = None
 
     @property
     def n_parameters(self) -> int:

@@ -175,7 +175,7 @@ def _train_on(
 ) -> Run:
     fitted = fit_network(material, folder, options, quiet=quiet)
     spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
-    parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material))
+    parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material), graph=fitted.graph)
     return finish(folder, material, options, fitted, parity, choice, quiet=quiet)
 
 

@@ -206,7 +206,10 @@ class YamnetBody(nn.Module):
                 f"The 'log_mel' parameter of YamnetBody must have the axes (batch, {FEATURES.n_mels}, frames). "
                 f"Got the shape {tuple(log_mel.shape)} instead; make it with the feature preset 'yamnet'."
             )
-        patches = cut_patches(log_mel)
+        return self.embed_cut(cut_patches(log_mel))
+
+    def embed_cut(self, patches: Tensor) -> Tensor:
+        """The same for patches that are cut already: `(batch, patches, 96, 64) -> (batch, patches, 1024)`."""
         pictures = patches.reshape(-1, 1, PATCH_FRAMES, FEATURES.n_mels)
         top = self.layers(self.rounding_in(pictures))
         embeddings: Tensor = self.rounding_out(top.mean(dim=(2, 3)))

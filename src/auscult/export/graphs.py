@@ -1,0 +1,61 @@
+"""A network's graph, exported once for many heads.
+
+To trace a network into a graph takes seconds; another head on the same body is two other tensors. So the graph is kept,
+under a digest of everything in it but the head, and each head goes into a copy of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auscult.export.onnx import OPSET, to_onnx
+from auscult.files import atomic_path
+from auscult.models.modelfile import ModelSpec
+from auscult.models.nets.waveform_net import WaveformNet
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A model file with an untrained head at `path`; `digest` names its front end, body and window."""
+
+    path: Path
+    digest: str
+
+
+def exported_graph(net: WaveformNet, spec: ModelSpec, folder: Path) -> Graph:
+    """The graph of `net`, exported unless `folder` has it.
+
+    Parameters
+    ----------
+    net : in evaluation mode; the weights of its head do not matter
+    spec : with the net's window and number of classes
+    folder : made when it is needed; may be deleted whenever nothing uses it
+    """
+    digest = graph_digest(net, spec)
+    path = folder / f"{digest}.onnx"
+    if not path.exists():
+        content = to_onnx(net, spec)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+    return Graph(path, digest)
+
+
+def graph_digest(net: WaveformNet, spec: ModelSpec) -> str:
+    """Of all that the graph depends on but the head's weights: 32 hexadecimal digits."""
+    from importlib.metadata import version
+
+    digest = hashlib.sha256()
+    head = [tuple(values.shape) for values in net.head.state_dict().values()]
+    packages = [version(name) for name in ("auscult", "torch", "onnx", "onnxscript")]
+    parts = [repr(net), net.features, head, spec.window_samples, spec.heads[0].task, OPSET, packages]
+    digest.update(repr(parts).encode())
+    for name, values in net.state_dict().items():
+        if not name.startswith("head."):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(values.detach().cpu().numpy()).data)
+    return digest.hexdigest()[:32]

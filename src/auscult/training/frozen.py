@@ -1,0 +1,178 @@
+"""Training with a frozen body: each clip becomes an embedding, once, and a head is fitted to those in seconds.
+
+::
+
+    net of the backbone -> graph, exported once -> ONNX Runtime, a thread a core -> embeddings, cached -> head
+    graph + head -> model file
+
+The embeddings come out of the very graph that ships, so the head hears in training what it will hear in use. They are
+kept under the clip's key and the graph's digest: the folds of a cross-validation share them, and a second training
+computes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from auscult.audio import plan_windows
+from auscult.classifier import available_cores
+from auscult.data import WaveformCache
+from auscult.errors import AuscultError
+from auscult.export.graphs import Graph, exported_graph
+from auscult.files import write_text
+from auscult.home import home_folder
+from auscult.models.modelspec import HeadSpec, ModelSpec
+from auscult.models.nets.waveform_net import WaveformNet
+from auscult.models.nets.yamnet import YamnetBody
+from auscult.models.nets.yamnet_levels import TwoLevelYamnet
+from auscult.models.runners import OnnxRunner
+from auscult.progress import progress
+from auscult.records import FloatArray
+from auscult.training.backbones import find_backbone
+from auscult.training.clips import ClipStore
+from auscult.training.folder import RunFolder
+from auscult.training.heads import Examples, LinearHead, fit_head, mean_loss
+from auscult.training.learner import told_right
+from auscult.training.loop import EpochRow, Fit, rows_to_csv
+from auscult.training.material import Material
+from auscult.training.options import TrainOptions
+from auscult.training.plan import TrainPlan
+
+
+def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, quiet: bool) -> Fit:
+    """The backbone with a head fitted to its embeddings, and `results.csv` of one row in the folder.
+
+    Parameters
+    ----------
+    options : settled, see `plan.settle`
+    """
+    began = time.perf_counter()
+    net = frozen_net(material, options)
+    graph = exported_graph(net, _spec(material), home_folder("graphs"))
+    embedder = Embedder(graph, net.embedding_dim, material.plan, threads=options.threads, quiet=quiet)
+    examples = _examples(material, embedder.embed(material.train))
+    head = fit_head(examples, task=material.dataset.task, balanced=options.imbalance != "none", seed=options.seed)
+    _set(net.head, head)
+    val_loss, val_accuracy = _validation_figures(material, embedder, head)
+    seconds = time.perf_counter() - began
+    row = EpochRow(1, head.train_loss, val_loss, val_accuracy, 0.0, seconds, 0.0)
+    write_text(folder.results, rows_to_csv([row]))
+    return Fit(net, (row,), graph.path)
+
+
+def frozen_net(material: Material, options: TrainOptions) -> WaveformNet:
+    """The backbone's network in evaluation mode, with the body that embeddings are taken from, and any head."""
+    torch.manual_seed(options.seed)
+    net = find_backbone(options.backbone).build(material.plan, options, len(material.dataset.labels))
+    if isinstance(net.body, YamnetBody):
+        net.body = TwoLevelYamnet(net.body)
+    net.head = nn.Linear(net.embedding_dim, net.n_classes)
+    return net.requires_grad_(False).eval()
+
+
+@dataclass(frozen=True)
+class Embedder:
+    """Embeddings of clips by an exported graph, each computed once and kept.
+
+    Parameters
+    ----------
+    dim : of the embeddings
+    plan : windows that a clip is cut into
+    threads : clips computed at once; None: one for each core
+    """
+
+    graph: Graph
+    dim: int
+    plan: TrainPlan
+    threads: int | None = None
+    quiet: bool = False
+
+    def embed(self, clips: ClipStore) -> list[FloatArray]:
+        """For each clip float32 `(windows, dim)`."""
+        cache = WaveformCache(home_folder("embeddings"))
+        keys = [self._key(key) for key in clips.keys]
+        missing = [i for i, key in enumerate(keys) if key not in cache]
+        if missing:
+            runner = OnnxRunner(self.graph.path)
+            with (
+                progress("Embedding", len(missing), quiet=self.quiet) as advance,
+                ThreadPoolExecutor(self.threads or available_cores()) as pool,
+            ):
+                try:
+                    found = pool.map(lambda i: self._embedding(runner, clips.waveform(i)), missing)
+                    for i, embedding in zip(missing, found, strict=True):
+                        cache.put(keys[i], embedding.ravel())
+                        advance()
+                finally:
+                    pool.shutdown(cancel_futures=True)
+        return [_kept(cache, key).reshape(-1, self.dim) for key in keys]
+
+    def _key(self, clip: str) -> str:
+        parts = [clip, self.graph.digest, self.plan.window_samples, self.plan.hop_samples]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+    def _embedding(self, runner: OnnxRunner, samples: FloatArray) -> FloatArray:
+        length = self.plan.window_samples
+        windows = plan_windows(len(samples), length=length, hop=self.plan.hop_samples)
+        rows = np.zeros((len(windows), length), np.float32)
+        for row, window in zip(rows, windows, strict=True):
+            row[: window.valid_samples] = samples[window.start : window.end]
+        return runner.run(rows)["embedding"]
+
+
+def _kept(cache: WaveformCache, key: str) -> FloatArray:
+    """A copy: thousands of mapped files would use up what a process may open."""
+    values = cache.get(key)
+    if values is None:
+        raise AuscultError(
+            f"The cache of embeddings lost one while it was in use ({cache.folder}); run the same command again with "
+            "--resume, and it will be computed anew."
+        )
+    return values.copy()
+
+
+def _examples(material: Material, embeddings: Sequence[FloatArray]) -> Examples:
+    """A row a window; the windows of a clip share its weight."""
+    counts = np.array([len(rows) for rows in embeddings])
+    return Examples(
+        embeddings=np.concatenate(embeddings),
+        targets=np.repeat(material.train.targets, counts, axis=0),
+        groups=np.repeat(material.dataset.groups()[material.split.train], counts),
+        shares=np.repeat(1.0 / counts, counts),
+    )
+
+
+def _set(module: nn.Module, head: LinearHead) -> None:
+    module.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
+
+
+def _validation_figures(material: Material, embedder: Embedder, head: LinearHead) -> tuple[float | None, float | None]:
+    """Mean loss of the validation clips, and the share that is told right, by the mean of their windows' logits."""
+    if not len(material.validation):
+        return None, None
+    logits = np.stack([head.logits(rows).mean(axis=0) for rows in embedder.embed(material.validation)])
+    task = material.dataset.task
+    right = told_right(torch.from_numpy(logits), torch.from_numpy(material.validation.targets), task)
+    return mean_loss(logits, material.validation.targets, task=task), right
+
+
+def _spec(material: Material) -> ModelSpec:
+    """Of the graph: all that its shape depends on."""
+    plan, dataset = material.plan, material.dataset
+    return ModelSpec(
+        name="graph",
+        heads=(HeadSpec(name="main", task=dataset.task, labels=dataset.labels),),
+        sample_rate=plan.sample_rate,
+        window_samples=plan.window_samples,
+        hop_samples=plan.hop_samples,
+        features=plan.features.to_dict() if plan.features else None,
+        license="unspecified",
+    )

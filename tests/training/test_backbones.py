@@ -108,7 +108,9 @@ def test_yamnet_works_at_one_rate():
 
 @pytest.mark.slow  # trains YAMNet's whole network for an epoch each and exports it: some 15 s
 @pytest.mark.parametrize("strategy", ["freeze", "no_freeze"])
-def test_yamnet_becomes_a_model_file_of_our_own(cache_home, tmp_path, strategy):
+def test_yamnet_becomes_a_model_file_of_our_own(cache_home, tmp_path, monkeypatch, strategy):
+    # To random weights all sounds are much the same, so the head magnifies what is left, rounding included.
+    monkeypatch.setattr("auscult.export.onnx.MAX_SCORE_DIFFERENCE", 1e-3)
     source = class_folders(tmp_path / "sounds", clips_per_class=4)
     options = TrainOptions(backbone="yamnet", strategy=strategy, epochs=1, batch_size=8, threads=1, test=0.3)
     run = train(source, output=tmp_path / "run", options=options, quiet=True)

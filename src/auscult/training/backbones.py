@@ -108,10 +108,13 @@ def _fetch_yamnet(quiet: bool) -> Path:
 
 
 def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
-    from auscult.models.nets.yamnet import load_yamnet
+    from auscult.models.nets.yamnet import YamnetBody, load_yamnet
+    from auscult.models.nets.yamnet_levels import TwoLevelYamnet
 
-    body = load_yamnet(_fetch_yamnet(quiet=False)).body
-    head = new_head(options, int(body.embedding_dim), n_classes)  # type: ignore[arg-type]
+    yamnet = load_yamnet(_fetch_yamnet(quiet=False)).body
+    assert isinstance(yamnet, YamnetBody)
+    body = TwoLevelYamnet(yamnet)
+    head = new_head(options, body.embedding_dim, n_classes)
     net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 

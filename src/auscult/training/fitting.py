@@ -25,11 +25,11 @@ def fit_network(
     options : settled, see `plan.settle`
     trial_s : of a training that only tries: seconds after which no epoch begins; no picture is drawn
     """
-    if options.strategy == "freeze":
+    if options.strategy == "freeze" and options.head == "linear":
         return fit_frozen(material, folder, options, quiet=quiet)
     learner = build_learner(material, options)
     if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():
-        start_head(learner, quiet=quiet)
+        start_head(learner, material.dataset.groups()[material.split.train], quiet=quiet)
     if trial_s is None:
         write_train_batch(folder.path / "train_batch.png", learner, [label.id for label in material.dataset.labels])
     return fit(

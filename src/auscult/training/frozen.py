@@ -31,8 +31,6 @@ from auscult.files import write_text
 from auscult.home import home_folder
 from auscult.models.modelspec import HeadSpec, ModelSpec
 from auscult.models.nets.waveform_net import WaveformNet
-from auscult.models.nets.yamnet import YamnetBody
-from auscult.models.nets.yamnet_levels import TwoLevelYamnet
 from auscult.models.runners import OnnxRunner
 from auscult.progress import progress
 from auscult.records import FloatArray
@@ -69,11 +67,9 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
 
 
 def frozen_net(material: Material, options: TrainOptions) -> WaveformNet:
-    """The backbone's network in evaluation mode, with the body that embeddings are taken from, and any head."""
+    """The backbone's network in evaluation mode, with a head that is to be fitted."""
     torch.manual_seed(options.seed)
     net = find_backbone(options.backbone).build(material.plan, options, len(material.dataset.labels))
-    if isinstance(net.body, YamnetBody):
-        net.body = TwoLevelYamnet(net.body)
     net.head = nn.Linear(net.embedding_dim, net.n_classes)
     return net.requires_grad_(False).eval()
 

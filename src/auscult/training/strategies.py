@@ -20,9 +20,12 @@ from auscult.training.options import TrainOptions
 def body_layers(body: nn.Module) -> list[nn.Module]:
     """A body's layers from the sound upwards: what layer-wise learning rates and milestones count.
 
-    They are its `layers` if it has them, else its children, with what stands in `Sequential` and `ModuleList` one by
-    one; a layer without weights is not counted.
+    They are its `layers` if it has them, those of its `body` if it is built round one, else its children, with what
+    stands in `Sequential` and `ModuleList` one by one; a layer without weights is not counted.
     """
+    inner = getattr(body, "body", None)
+    if isinstance(inner, nn.Module):
+        return body_layers(inner)
     own = getattr(body, "layers", None)
     children: Iterable[nn.Module] = own if isinstance(own, nn.Sequential | nn.ModuleList) else _flat(body.children())
     return [layer for layer in children if any(True for _ in layer.parameters())]

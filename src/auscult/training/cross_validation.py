@@ -104,7 +104,7 @@ def cross_validate(
     output = Path(output)
     dataset = open_dataset(source)
     splits = fold_splits(dataset, n_folds, options)
-    jobs = min(jobs, len(splits))
+    jobs = 1 if _only_heads(options) else min(jobs, len(splits))
     if options.threads is None:
         options = replace(options, threads=max(1, available_cores() // jobs))
     RunFolder(output).open(config=_config(dataset, splits, options), resume=resume)
@@ -121,6 +121,16 @@ def cross_validate(
     write_text(output / "folds.csv", folds_to_csv(done.folds))
     write_cross_validation_report(done, dataset, options)
     return done
+
+
+def _only_heads(options: TrainOptions) -> bool:
+    """Whether the folds share one frozen body: its embeddings take all cores, and starting processes longer than a fit.
+
+    What "auto" chooses is known later only.
+    """
+    if options.backbone == "auto":
+        return False
+    return (options.strategy or find_backbone(options.backbone).recipe.defaults["strategy"]) == "freeze"
 
 
 @dataclass(frozen=True)

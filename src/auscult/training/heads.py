@@ -13,6 +13,8 @@ Steps 2 and 3 are both linear, so what comes out is one matrix and one bias. The
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,12 +91,24 @@ def fit_head(examples: Examples, *, task: str, balanced: bool = False, seed: int
     balanced : every class counts alike, however few its clips
     seed : of the inner folds
     """
-    losses = inner_losses(examples, task=task, balanced=balanced, seed=seed)
-    strength = min(losses, key=lambda one: losses[one]) if losses else USUAL_STRENGTH
-    regression = _Regression(examples, task=task, balanced=balanced)
-    weight, bias = regression.fit(strength)
-    train_loss = _loss(examples, weight, bias, task=task, balanced=balanced)
+    with _one_thread():
+        losses = inner_losses(examples, task=task, balanced=balanced, seed=seed)
+        strength = min(losses, key=lambda one: losses[one]) if losses else USUAL_STRENGTH
+        regression = _Regression(examples, task=task, balanced=balanced)
+        weight, bias = regression.fit(strength)
+        train_loss = _loss(examples, weight, bias, task=task, balanced=balanced)
     return LinearHead(weight.astype(np.float32), bias.astype(np.float32), strength, losses, train_loss)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Steps of a millisecond are not worth sharing, and wait long for each other where other work keeps cores busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def inner_losses(examples: Examples, *, task: str, balanced: bool, seed: int) -> dict[float, float]:
@@ -161,7 +175,7 @@ class _Regression:
         weights = row_weights(examples, balanced=balanced)
         self.task = task
         self.centre, self.axes = scaled_axes(examples.embeddings, weights)
-        self.inputs = torch.from_numpy((examples.embeddings - self.centre) @ self.axes)
+        self.inputs = torch.from_numpy(examples.embeddings - self.centre) @ torch.from_numpy(self.axes)
         self.targets = torch.from_numpy(_as_targets(examples.targets, task))
         self.counts = torch.from_numpy(weights)
         n_classes = self.targets.shape[1]
@@ -200,7 +214,7 @@ def _losses(logits: Tensor, targets: Tensor, task: str) -> Tensor:
 
 def _loss(examples: Examples, weight: Float64Array, bias: Float64Array, *, task: str, balanced: bool) -> float:
     """Mean over clips, weighted as in training."""
-    logits = torch.from_numpy(examples.embeddings @ weight.T + bias)
+    logits = torch.from_numpy(examples.embeddings).double() @ torch.from_numpy(weight).T + torch.from_numpy(bias)
     losses = _losses(logits, torch.from_numpy(_as_targets(examples.targets, task)), task).numpy()
     return float(np.average(losses, weights=row_weights(examples, balanced=balanced)))
 
@@ -225,7 +239,10 @@ def scaled_axes(embeddings: FloatArray, weights: Float64Array) -> tuple[Float64A
     rows = (embeddings - centre) * np.sqrt(share)[:, None]
     # Of the covariance's two forms the smaller; they have the same eigenvalues.
     wide = rows.shape[0] < rows.shape[1]
-    values, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
+    # torch's, as it keeps to one thread where it is told to.
+    matrix = torch.from_numpy(rows)
+    found = torch.linalg.eigh(matrix @ matrix.T if wide else matrix.T @ matrix)
+    values, vectors = found[0].numpy(), found[1].numpy()
     # Embeddings that are all but alike are not blown up: their differences may be rounding.
     total = max(float(values.sum()), ALIKE * float(centre @ centre))
     kept = values > LEAST * total

@@ -35,7 +35,7 @@ from auscult.training.plan import TrainPlan, plan_training, settle, settled_valu
 from auscult.training.summary import write_run_report
 
 PACKAGES = ("auscult", "torch", "lightning", "numpy", "soundfile", "soxr", "onnxruntime")
-N_PARITY_CLIPS = 8
+N_PARITY_CLIPS, N_PARITY_CLIPS_HEAD = 8, 2
 N_PARITY_WINDOWS = 4  # of a longer clip, as much as makes this many lengths of a window
 
 
@@ -175,7 +175,9 @@ def _train_on(
 ) -> Run:
     fitted = fit_network(material, folder, options, quiet=quiet)
     spec = describe(material, options, fitted.rows[-1], name=folder.path.resolve().name)
-    parity = write_model_file(folder.model, fitted.net, spec, sounds=_sounds(material), graph=fitted.graph)
+    # Where only the head is new, fewer sounds tell whether the file is right.
+    sounds = _sounds(material, N_PARITY_CLIPS if fitted.graph is None else N_PARITY_CLIPS_HEAD)
+    parity = write_model_file(folder.model, fitted.net, spec, sounds=sounds, graph=fitted.graph)
     return finish(folder, material, options, fitted, parity, choice, quiet=quiet)
 
 
@@ -239,9 +241,9 @@ def finish(
     return run
 
 
-def _sounds(material: Material) -> list[Waveform]:
+def _sounds(material: Material, n_clips: int) -> list[Waveform]:
     """A few real clips, spread over the training part, to compare the file with the network on."""
-    chosen = np.unique(np.linspace(0, len(material.train) - 1, N_PARITY_CLIPS).astype(int))
+    chosen = np.unique(np.linspace(0, len(material.train) - 1, n_clips).astype(int))
     most = N_PARITY_WINDOWS * material.plan.window_samples
     return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
 

@@ -99,7 +99,7 @@ YAMNET = Recipe(
     presentations=6_000,
     min_epochs=6,
     max_epochs=20,
-    defaults={"strategy": "freeze", "learning_rate": 3e-4, "layer_decay": 0.9},
+    defaults={"strategy": "freeze", "learning_rate": 5e-5, "layer_decay": 0.9},
 )
 
 

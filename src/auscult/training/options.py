@@ -34,7 +34,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 class TrainOptions:
     """How to train. The defaults were chosen on UrbanSound8K's folds; see `docs/decisions/`."""
 
-    backbone: str = "scratch"
+    backbone: str = "auto"
     """What training begins from: "scratch", a network that has seen no other data; "yamnet"; "hf:NAME" or "hf:FOLDER",
     a transformers checkpoint; or "auto", which tries what may be best on the clips, see the option time."""
 
@@ -64,7 +64,8 @@ class TrainOptions:
     """How large the scratch network is; larger ones take longer."""
 
     epochs: int | None = None
-    """Passes over the training clips; if not given, as many as their number asks for: 250 for few, 30 for many."""
+    """Passes over the training clips; if not given, as many as their number asks for: from scratch 250 for few, 30 for
+    many, fewer on a pretrained backbone; a head on frozen embeddings needs none."""
 
     seed: int = 0
     """Of everything random: first weights, order of clips, augmentation, splits."""

@@ -17,7 +17,7 @@ _TEMPLATE = Path(__file__).with_name("card.md")
 
 _URBANSOUND8K = """\
 Sounds of another corpus, by which nothing was chosen: {n} clips of UrbanSound8K (all its classes but `dog_bark`, whose
-recordings ESC-10 shares), heard by the networks of the five folds beside the fold that each has not heard.
+recordings ESC-10 shares), heard by the networks of those folds beside the clips that each has not heard.
 
 | | |
 | --- | --- |

@@ -81,7 +81,25 @@ _YAMNET = NamedModel(
     size_bytes=4_126_810,
 )
 
-MODELS: dict[str, NamedModel] = {model.name: model for model in (_YAMNET,)}
+# Built by `python -m tools.starter`, which prints its hash and size.
+_STARTER = NamedModel(
+    name=STARTER_MODEL,
+    summary="ten everyday sounds (ESC-10), and unknown for all others; small, in the package, to try things with",
+    n_classes=11,
+    sample_rate=32000,
+    window_s=5.01,
+    hop_s=2.505,
+    licence="CC-BY-3.0",
+    origin="https://github.com/karolpiczak/ESC-50",
+    paper="Data: Piczak 2015, ESC: Dataset for Environmental Sound Classification, ACM Multimedia, "
+    "doi:10.1145/2733373.2806390",
+    url="",
+    sha256="c8c4633e7867d29a93bc449049bb9b466a13b247ffd114c51e5c8efaf45c55be",
+    size_bytes=2_494_535,
+    packaged="models/starter/starter.onnx",
+)
+
+MODELS: dict[str, NamedModel] = {model.name: model for model in (_YAMNET, _STARTER)}
 
 
 def named_model(name: str) -> NamedModel:

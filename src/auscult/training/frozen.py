@@ -17,10 +17,10 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from auscult.audio import plan_windows
 from auscult.classifier import available_cores
@@ -38,6 +38,7 @@ from auscult.training.backbones import find_backbone
 from auscult.training.clips import ClipStore
 from auscult.training.folder import RunFolder
 from auscult.training.heads import Examples, LinearHead, fit_head, mean_loss
+from auscult.training.hidden_heads import HiddenHead, fit_hidden_head
 from auscult.training.learner import told_right
 from auscult.training.loop import EpochRow, Fit, rows_to_csv
 from auscult.training.material import Material
@@ -57,8 +58,9 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     graph = exported_graph(net, _spec(material), home_folder("graphs"))
     embedder = Embedder(graph, net.embedding_dim, material.plan, threads=options.threads, quiet=quiet)
     examples = _examples(material, embedder.embed(material.train))
-    head = fit_head(examples, task=material.dataset.task, balanced=options.imbalance != "none", seed=options.seed)
-    _set(net.head, head)
+    fit: Any = fit_hidden_head if options.head == "hidden" else fit_head
+    head = fit(examples, task=material.dataset.task, balanced=options.imbalance != "none", seed=options.seed)
+    net.head.load_state_dict(head.state())
     val_loss, val_accuracy = _validation_figures(material, embedder, head)
     seconds = time.perf_counter() - began
     row = EpochRow(1, head.train_loss, val_loss, val_accuracy, 0.0, seconds, 0.0)
@@ -70,7 +72,6 @@ def frozen_net(material: Material, options: TrainOptions) -> WaveformNet:
     """The backbone's network in evaluation mode, with a head that is to be fitted."""
     torch.manual_seed(options.seed)
     net = find_backbone(options.backbone).build(material.plan, options, len(material.dataset.labels))
-    net.head = nn.Linear(net.embedding_dim, net.n_classes)
     return net.requires_grad_(False).eval()
 
 
@@ -146,11 +147,9 @@ def _examples(material: Material, embeddings: Sequence[FloatArray]) -> Examples:
     )
 
 
-def _set(module: nn.Module, head: LinearHead) -> None:
-    module.load_state_dict({"weight": torch.from_numpy(head.weight), "bias": torch.from_numpy(head.bias)})
-
-
-def _validation_figures(material: Material, embedder: Embedder, head: LinearHead) -> tuple[float | None, float | None]:
+def _validation_figures(
+    material: Material, embedder: Embedder, head: LinearHead | HiddenHead
+) -> tuple[float | None, float | None]:
     """Mean loss of the validation clips, and the share that is told right, by the mean of their windows' logits."""
     if not len(material.validation):
         return None, None

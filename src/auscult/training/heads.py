@@ -81,6 +81,10 @@ class LinearHead:
     def logits(self, embeddings: FloatArray) -> FloatArray:
         return embeddings @ self.weight.T + self.bias
 
+    def state(self) -> dict[str, Tensor]:
+        """Weights by the names that `torch.nn.Linear` has for them."""
+        return {"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)}
+
 
 def fit_head(examples: Examples, *, task: str, balanced: bool = False, seed: int = 0) -> LinearHead:
     """Fit a head, the same for the same examples in the same order.
@@ -91,7 +95,7 @@ def fit_head(examples: Examples, *, task: str, balanced: bool = False, seed: int
     balanced : every class counts alike, however few its clips
     seed : of the inner folds
     """
-    with _one_thread():
+    with one_thread():
         losses = inner_losses(examples, task=task, balanced=balanced, seed=seed)
         strength = min(losses, key=lambda one: losses[one]) if losses else USUAL_STRENGTH
         regression = _Regression(examples, task=task, balanced=balanced)
@@ -101,7 +105,7 @@ def fit_head(examples: Examples, *, task: str, balanced: bool = False, seed: int
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Steps of a millisecond are not worth sharing, and wait long for each other where other work keeps cores busy."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -155,7 +159,7 @@ def _every_class_in(targets: FloatArray, wanted: FloatArray) -> bool:
 
 
 def row_weights(examples: Examples, *, balanced: bool) -> Float64Array:
-    """What each row counts, 1 on average."""
+    """What each row counts; all together, as many as there are clips."""
     _, group_of_row = np.unique(examples.groups, return_inverse=True)
     clips_of_group = np.bincount(group_of_row, weights=examples.shares)
     weights = examples.shares / np.sqrt(clips_of_group[group_of_row])
@@ -165,7 +169,7 @@ def row_weights(examples: Examples, *, balanced: bool) -> Float64Array:
     wanted = np.where(now > 0, 1.0, 0.0) if balanced else examples.shares @ held
     factor = np.divide(wanted, now, out=np.zeros_like(now), where=now > 0)
     weights = weights * (held @ factor) / held.sum(axis=1)
-    return np.asarray(weights / weights.mean())
+    return np.asarray(weights * (examples.shares.sum() / weights.sum()))
 
 
 class _Regression:
@@ -176,7 +180,7 @@ class _Regression:
         self.task = task
         self.centre, self.axes = scaled_axes(examples.embeddings, weights)
         self.inputs = torch.from_numpy(examples.embeddings - self.centre) @ torch.from_numpy(self.axes)
-        self.targets = torch.from_numpy(_as_targets(examples.targets, task))
+        self.targets = torch.from_numpy(shares_of(examples.targets, task))
         self.counts = torch.from_numpy(weights)
         n_classes = self.targets.shape[1]
         self.weight = torch.zeros(n_classes, self.inputs.shape[1], dtype=torch.float64, requires_grad=True)
@@ -196,7 +200,7 @@ class _Regression:
 
         def objective() -> Tensor:
             optimiser.zero_grad()
-            losses = _losses(self.inputs @ self.weight.T + self.bias, self.targets, self.task)
+            losses = losses_of(self.inputs @ self.weight.T + self.bias, self.targets, self.task)
             value = (losses * self.counts).sum() + (self.weight * self.weight).sum() / (2 * strength)
             value.backward()  # type: ignore[no-untyped-call]
             return value
@@ -206,7 +210,8 @@ class _Regression:
         return matrix, self.bias.detach().numpy() - matrix @ self.centre
 
 
-def _losses(logits: Tensor, targets: Tensor, task: str) -> Tensor:
+def losses_of(logits: Tensor, targets: Tensor, task: str) -> Tensor:
+    """Loss of each row; `targets` as `shares_of` gives them."""
     if task == "single_label":
         return functional.cross_entropy(logits, targets, reduction="none")
     return functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").sum(dim=1)
@@ -215,16 +220,16 @@ def _losses(logits: Tensor, targets: Tensor, task: str) -> Tensor:
 def _loss(examples: Examples, weight: Float64Array, bias: Float64Array, *, task: str, balanced: bool) -> float:
     """Mean over clips, weighted as in training."""
     logits = torch.from_numpy(examples.embeddings).double() @ torch.from_numpy(weight).T + torch.from_numpy(bias)
-    losses = _losses(logits, torch.from_numpy(_as_targets(examples.targets, task)), task).numpy()
+    losses = losses_of(logits, torch.from_numpy(shares_of(examples.targets, task)), task).numpy()
     return float(np.average(losses, weights=row_weights(examples, balanced=balanced)))
 
 
 def mean_loss(logits: FloatArray, targets: FloatArray, *, task: str) -> float:
     """Mean over clips of the loss that training minimises, without weights; logits and targets (clips, classes)."""
-    return float(_losses(torch.from_numpy(logits).double(), torch.from_numpy(_as_targets(targets, task)), task).mean())
+    return float(losses_of(torch.from_numpy(logits).double(), torch.from_numpy(shares_of(targets, task)), task).mean())
 
 
-def _as_targets(targets: FloatArray, task: str) -> Float64Array:
+def shares_of(targets: FloatArray, task: str) -> Float64Array:
     """Float64; labels of one clip as shares where there is one answer."""
     values = targets.astype(np.float64)
     if task == "single_label":

@@ -39,7 +39,7 @@ class TwoLevelYamnet(nn.Module):
     Examples
     --------
     >>> import torch
-    >>> body = TwoLevelYamnet(YamnetBody()).eval()
+    >>> body = TwoLevelYamnet(YamnetBody()).requires_grad_(False).eval()
     >>> embedding = body(torch.randn(2, 64, 144) - 3)
     >>> embedding.shape, round(float(embedding[0].norm()), 3)
     (torch.Size([2, 1024]), 1.0)

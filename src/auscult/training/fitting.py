@@ -25,7 +25,7 @@ def fit_network(
     options : settled, see `plan.settle`
     trial_s : of a training that only tries: seconds after which no epoch begins; no picture is drawn
     """
-    if options.strategy == "freeze" and options.head == "linear":
+    if options.strategy == "freeze":
         return fit_frozen(material, folder, options, quiet=quiet)
     learner = build_learner(material, options)
     if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from auscult.errors import MissingExtraError
@@ -32,7 +33,24 @@ def require_extra(module: str, *, extra: str, purpose: str) -> ModuleType:
         # Only the package itself may be absent; a broken dependency inside it is a different fault.
         if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
             raise
-        raise MissingExtraError(
-            f"{purpose} needs the package {error.name!r}, which is not installed; "
-            f'install it with: pip install "auscult[{extra}]"'
-        ) from error
+        raise _missing(error.name, extra, purpose) from error
+
+
+def require_installed(package: str, *, extra: str, purpose: str) -> None:
+    """Say early how to install a package that is imported only later, or never: some take seconds to import.
+
+    Parameters and errors are those of `require_extra`; `package` is a top-level one.
+
+    Examples
+    --------
+    >>> require_installed("json", extra="plot", purpose="drawing plots")
+    """
+    if importlib.util.find_spec(package) is None:
+        raise _missing(package, extra, purpose)
+
+
+def _missing(package: str, extra: str, purpose: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{purpose} needs the package {package!r}, which is not installed; "
+        f'install it with: pip install "auscult[{extra}]"'
+    )

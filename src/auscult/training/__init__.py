@@ -9,14 +9,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from auscult.extras import require_extra
+from auscult.extras import require_installed
 
 if TYPE_CHECKING:
     from auscult.training.cross_validation import CrossValidation, cross_validate
     from auscult.training.options import TrainOptions
     from auscult.training.run import Run, train
 
-# What the extra `train` brings; the quickest to import first, so that a missing one is soon told.
+# What the extra `train` brings.
 PACKAGES = ("yaml", "pyarrow", "matplotlib", "onnx", "onnxscript", "torch", "lightning")
 
 _HOMES = {
@@ -35,7 +35,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name != "TrainOptions":
         for package in PACKAGES:
-            require_extra(package, extra="train", purpose="training")
+            require_installed(package, extra="train", purpose="training")
     value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

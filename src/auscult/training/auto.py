@@ -26,7 +26,7 @@ from auscult.records import FloatArray
 from auscult.training.backbones import find_backbone
 from auscult.training.fitting import build_learner, fit_network
 from auscult.training.folder import RunFolder
-from auscult.training.learner import predict
+from auscult.training.judging import predict
 from auscult.training.material import Material, prepare
 from auscult.training.options import Strategy, TrainOptions
 from auscult.training.plan import plan_training, settle

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from auscult.training.backbones import find_backbone
+from auscult.training.curve import Fit
 from auscult.training.folder import RunFolder
 from auscult.training.frozen import fit_frozen
-from auscult.training.head_start import start_head
-from auscult.training.learner import Learner
-from auscult.training.loop import CHECKPOINT, Fit, fit
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
 from auscult.training.summary import write_train_batch
+
+if TYPE_CHECKING:
+    from auscult.training.learner import Learner
 
 
 def fit_network(
@@ -27,6 +30,10 @@ def fit_network(
     """
     if options.strategy == "freeze":
         return fit_frozen(material, folder, options, quiet=quiet)
+    # Lightning takes longer to import than a frozen body takes to train.
+    from auscult.training.head_start import start_head
+    from auscult.training.loop import CHECKPOINT, fit
+
     learner = build_learner(material, options)
     if find_backbone(options.backbone).pretrained and not (folder.checkpoints / CHECKPOINT).exists():
         start_head(learner, material.dataset.groups()[material.split.train], quiet=quiet)
@@ -44,6 +51,8 @@ def fit_network(
 
 def build_learner(material: Material, options: TrainOptions) -> Learner:
     """The network with its first weights; what is random about them depends on the seed alone."""
+    from auscult.training.learner import Learner
+
     torch.manual_seed(options.seed)
     build = find_backbone(options.backbone).build
     return Learner(

@@ -36,11 +36,11 @@ from auscult.progress import progress
 from auscult.records import FloatArray
 from auscult.training.backbones import find_backbone
 from auscult.training.clips import ClipStore
+from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.folder import RunFolder
 from auscult.training.heads import Examples, LinearHead, fit_head, mean_loss
 from auscult.training.hidden_heads import HiddenHead, fit_hidden_head
-from auscult.training.learner import told_right
-from auscult.training.loop import EpochRow, Fit, rows_to_csv
+from auscult.training.judging import told_right
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
 from auscult.training.plan import TrainPlan

@@ -1,8 +1,8 @@
 """A head with one hidden layer on frozen embeddings, for classes that no straight border tells apart.
 
 Weights and axes are those of `heads`. The layer is trained on all examples at once with dropout, and grouped folds of
-the training clips choose how strongly its weights are pulled towards zero. On UrbanSound8K it tells fewer clips right than
-the linear head, so it is not the default.
+the training clips choose how strongly its weights are pulled towards zero. On UrbanSound8K it tells fewer clips right
+than the linear head, so it is not the default.
 """
 
 from __future__ import annotations

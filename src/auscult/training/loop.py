@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,44 +19,15 @@ import torch
 from torch import Tensor
 
 from auscult.errors import AuscultError
-from auscult.files import atomic_path, csv_text, write_text
-from auscult.models.nets.waveform_net import WaveformNet
+from auscult.files import atomic_path, write_text
 from auscult.progress import Advance, progress
+from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.learner import Learner
 from auscult.training.options import Precision
 
 CHECKPOINT = "last.ckpt"
 MAX_GRADIENT_NORM = 5.0
 CHECKPOINT_EVERY_S = 10.0  # a kill costs at most this and the epoch it falls into
-
-
-@dataclass(frozen=True)
-class EpochRow:
-    """One row of `results.csv`; None where there is no validation part."""
-
-    epoch: int
-    train_loss: float
-    val_loss: float | None
-    val_accuracy: float | None
-    learning_rate: float
-    seconds: float
-    waiting_share: float
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What training gives: the finished network and the rows of the learning curve.
-
-    `graph` is a model file of the same network with another head, where there is one; see `export.graphs`.
-    """
-
-    net: WaveformNet
-    rows: tuple[EpochRow, ...]
-    graph: Path | None = None
-
-    @property
-    def n_parameters(self) -> int:
-        return sum(parameter.numel() for parameter in self.net.parameters())
 
 
 def fit(
@@ -197,10 +168,6 @@ class Recorder(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows = [EpochRow(**row) for row in state_dict["rows"]]
-
-
-def rows_to_csv(rows: list[EpochRow]) -> str:
-    return csv_text(list(EpochRow.__annotations__), [list(asdict(row).values()) for row in rows])
 
 
 class Saver(pl.Callback):

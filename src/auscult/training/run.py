@@ -25,9 +25,9 @@ from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
 from auscult.training.auto import Choice, choose_backbone
 from auscult.training.backbones import find_backbone
+from auscult.training.curve import EpochRow, Fit
 from auscult.training.fitting import fit_network
 from auscult.training.folder import RunFolder
-from auscult.training.loop import EpochRow, Fit
 from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions

@@ -32,15 +32,15 @@ from auscult.report import (
     write_report,
 )
 from auscult.training.batches import Batch
+from auscult.training.curve import EpochRow, Fit
 from auscult.training.folder import RunFolder
-from auscult.training.learner import Learner
-from auscult.training.loop import EpochRow, Fit
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
 from auscult.training.plan import TrainPlan
 
 if TYPE_CHECKING:
     from auscult.training.cross_validation import CrossValidation
+    from auscult.training.learner import Learner
     from auscult.training.run import Run
 
 N_EXAMPLES = 16
@@ -97,7 +97,7 @@ def write_run_report(
         metrics=run.metrics,
         notes=(_tested(evaluation), *run.notes, _parity_note(parity)),
         warnings=_warnings(evaluation, fitted.rows, run.problems),
-        curves=tuple(asdict(row) for row in fitted.rows),
+        curves=tuple(asdict(row) for row in fitted.rows) if len(fitted.rows) > 1 else (),
         confusion=evaluation.confusion if evaluation else None,
         labels=tuple(label.id for label in material.dataset.labels),
         classes=evaluation.classes if evaluation else (),

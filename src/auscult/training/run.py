@@ -121,7 +121,9 @@ def train_split(
     choice = None
     # What cannot be trained leaves no folder.
     plan, settled = _settled(clips, options)
-    with folder.locked(), _threads(options.threads):
+    # A frozen body is computed by ONNX Runtime; what is left to torch is small, and threads that wait for one another
+    # on a busy machine cost more than they bring.
+    with folder.locked(), _threads(1 if settled.strategy == "freeze" else options.threads):
         config = _config(source, dataset, split, fold, options)
         if options.backbone == "auto":
             folder.open(config=config, resume=resume)

@@ -124,7 +124,8 @@ def plot_class_histogram(labels: Sequence[str], counts: Mapping[str, Sequence[in
     axes.tick_params(axis="y", length=0, labelcolor=theme.ink)
     axes.spines["left"].set_visible(False)
     if len(counts) > 1:
-        _legend(axes, theme)
+        # Bars fill the whole axes: the legend stands above them.
+        _legend(axes, theme, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(counts), borderaxespad=0.2)
     return figure
 
 
@@ -195,5 +196,5 @@ def _draw_lines(axes: Axes, rows: Sequence[CurveRow], lines: Mapping[str, str], 
         _legend(axes, theme)
 
 
-def _legend(axes: Axes, theme: Theme) -> None:
-    axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=theme.ink, handlelength=1.8)
+def _legend(axes: Axes, theme: Theme, **place: Any) -> None:
+    axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=theme.ink, handlelength=1.8, **place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from auscult.errors import DataError, ModelFileError
 from auscult.evaluation import Evaluation, evaluate
 from auscult.models.modelspec import UnknownSpec
 from auscult.records import FloatArray
+from auscult.report import RunReport
+from auscult.report.html import report_html
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
 
 PARTS = ["early", "late"]
@@ -172,6 +175,53 @@ class TestUnknown:
             "2 of 5 clips of the classes came out as 'unknown' and count as wrong; the best class is right for 2 of "
             "them.",
         )
+
+    def test_it_has_a_column_of_its_own_and_an_empty_row(self, model: Classifier, tmp_path: Path) -> None:
+        made = {"early": ["early", "unknown", "unknown"], "late": ["late", "early"]}
+        found = evaluate(model, write_clips(tmp_path / "sounds", made, self.PARTS), quiet=True)
+        found.write(tmp_path / "run")
+        assert rows_of(tmp_path / "run" / "confusion_matrix.csv") == [
+            ["true \\ predicted", "early", "late", "unknown"],
+            ["early", "1", "0", "2"],
+            ["late", "1", "1", "0"],
+            ["unknown", "0", "0", "0"],
+        ]
+        header, *rows = rows_of(tmp_path / "run" / "predictions.csv")
+        true, predicted = header.index("true"), header.index("predicted")
+        assert [(row[true], row[predicted]) for row in rows] == [
+            ("early", "early"),
+            ("early", "unknown"),
+            ("early", "unknown"),
+            ("late", "late"),
+            ("late", "early"),
+        ]
+
+    def test_no_clip_of_it_counts_for_no_figure_of_classes(self, model: Classifier, tmp_path: Path) -> None:
+        """Recall 1/3 and 1/2, F1 2/5 and 2/3: means over the two classes, not over three labels."""
+        made = {"early": ["early", "unknown", "unknown"], "late": ["late", "early"]}
+        found = evaluate(model, write_clips(tmp_path / "sounds", made, self.PARTS), quiet=True)
+        assert found.metrics["balanced_accuracy"].value == pytest.approx((1 / 3 + 1 / 2) / 2)
+        assert found.metrics["macro_f1"].value == pytest.approx((2 / 5 + 2 / 3) / 2)
+        assert [(one.label, one.support, one.recall) for one in found.classes] == [
+            ("early", 3, pytest.approx(1 / 3)),
+            ("late", 2, 0.5),
+            ("unknown", 0, None),
+        ]
+
+    def test_a_report_names_it_among_what_clips_were_taken_for(self, model: Classifier, tmp_path: Path) -> None:
+        made = {"early": ["early", "unknown", "unknown"], "late": ["late", "early"]}
+        found = evaluate(model, write_clips(tmp_path / "sounds", made, self.PARTS), quiet=True)
+        report = RunReport(
+            title="run",
+            metrics=found.metrics,
+            notes=found.notes,
+            confusion=found.confusion,
+            labels=found.labels,
+            classes=found.classes,
+        )
+        cells = re.sub(r"<[^>]*>+", "|", report_html(report)).replace(" ", "")
+        assert "|early||unknown||2||66.7" in cells
+        assert "2of5clipsoftheclassescameoutas" in cells
 
     def test_other_sounds_may_be_given_under_that_label(self, model: Classifier, tmp_path: Path) -> None:
         made = {"early": ["early"], "late": ["late"], "unknown": ["unknown", "unknown", "late"]}

@@ -168,6 +168,12 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on labelled clips that it was not trained on.
 
+    Where the model has a label for sounds of no class (`HeadSpec.unknown`), that is a decision like any other: wrong for
+    a clip of a class, right for a clip whose label is that one, with its own column in `confusion`. Without clips of
+    that label its row is empty and it is left out of the means over classes. A note counts the clips of classes that
+    came out so. Clips with a label that the model does not know are refused, not taken for sounds of no class: such a
+    label may as well be a class under another name. Whoever means sounds of no class gives them that label.
+
     Parameters
     ----------
     model : as `load` gives it, or the path of a model file

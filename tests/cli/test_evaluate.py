@@ -3,11 +3,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from tests.tiny_models import tiny_spec, write_tiny_model
+from auscult.models.modelspec import UnknownSpec
+from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
 
 from .conftest import Auscult, TrainedRun, write_tones
 
@@ -151,3 +155,65 @@ def test_model_and_source_are_both_needed(auscult: Auscult, arguments: list[str]
     done = auscult("evaluate", *arguments)
     assert (done.code, done.out) == (2, "")
     assert "See auscult evaluate --help." in done.err
+
+
+class TestUnknown:
+    """A model that may say of a sound that it is of no class, and four clips: one of them comes out so."""
+
+    LABELS = ("early", "late", "unknown")
+
+    @pytest.fixture
+    def model(self, tmp_path: Path) -> Path:
+        spec = tiny_spec(self.LABELS, hop_samples=1200)
+        head = replace(spec.heads[0], unknown=UnknownSpec(label="unknown", rule="loudest", threshold=0.0))
+        return write_tiny_model(tmp_path / "unknown.onnx", replace(spec, heads=(head,)))
+
+    @pytest.fixture
+    def clips(self, tmp_path: Path) -> Path:
+        for label, loud in {"early": ["early", "unknown"], "late": ["late", "late"]}.items():
+            (tmp_path / "clips" / label).mkdir(parents=True)
+            for i, part in enumerate(loud):
+                samples = np.zeros((len(self.LABELS), 400))
+                samples[self.LABELS.index(part)] = 0.1 * (1 + i) * np.resize([1, -1], 400)
+                soundfile.write(tmp_path / "clips" / label / f"{i}.wav", samples.ravel(), SAMPLE_RATE)
+        return tmp_path / "clips"
+
+    def test_evaluate(self, auscult: Auscult, model: Path, clips: Path, tmp_path: Path) -> None:
+        done = auscult("evaluate", model, clips, "--json", "-o", tmp_path / "figures")
+        assert done.code == 0
+        assert done.records[0]["accuracy"]["value"] == 0.75
+        assert done.records[0]["balanced_accuracy"]["value"] == 0.75
+        assert (
+            "note: 1 of 4 clips of the classes came out as 'unknown' and count as wrong; the best class is right for "
+            "1 of them." in done.err
+        )
+        assert "no clip holds" not in done.err
+        assert (tmp_path / "figures" / "confusion_matrix.csv").read_text().splitlines() == [
+            "true \\ predicted,early,late,unknown",
+            "early,1,0,1",
+            "late,0,2,0",
+            "unknown,0,0,0",
+        ]
+
+    def test_a_class_that_it_does_not_know_is_not_taken_for_unknown(
+        self, auscult: Auscult, model: Path, clips: Path
+    ) -> None:
+        (clips / "late").rename(clips / "noon")
+        done = auscult("evaluate", model, clips)
+        assert (done.code, done.out) == (2, "")
+        assert "does not know 1 of the labels, 'noon'" in done.err
+        assert "Clips that are labelled 'unknown' count as sounds of no class." in done.err
+        (clips / "noon").rename(clips / "unknown")
+        done = auscult("evaluate", model, clips, "--json")
+        assert (done.code, done.records[0]["accuracy"]["value"]) == (0, 0.25)
+
+    def test_classify_names_it_like_any_label(self, auscult: Auscult, model: Path, clips: Path) -> None:
+        sound = clips / "early" / "1.wav"
+        assert "unknown" in auscult("classify", sound, "-m", model, "-k", 1).out.splitlines()[1]
+        (record,) = auscult("classify", sound, "-m", model, "--json").records
+        assert [one["label"] for one in record["predictions"]] == ["unknown", "early", "late"]
+        assert sum(one["score"] for one in record["predictions"]) == pytest.approx(1, abs=1e-6)
+        rows = list(csv.DictReader(auscult("classify", sound, "-m", model, "--csv").out.splitlines()))
+        assert [row["label"] for row in rows] == ["unknown", "early", "late"]
+        (record,) = auscult("classify", sound, "-m", model, "--json", "--deny", "unknown").records
+        assert [one["label"] for one in record["predictions"]] == ["early", "late"]

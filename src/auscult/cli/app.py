@@ -14,6 +14,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 from auscult.cli.classify import classify
+from auscult.cli.data import data
 from auscult.cli.demo import demo
 from auscult.cli.evaluate import evaluate
 from auscult.cli.models import models
@@ -49,8 +50,9 @@ app.command(classify, usage="Usage: auscult classify [OPTIONS] FILES...", sort_k
 app.command(train, sort_key=2)
 app.command(evaluate, sort_key=3)
 app.command(spectrogram, usage="Usage: auscult spectrogram [OPTIONS] FILES...", sort_key=4)
+app.command(data)
 app.command(models)
-app.command(demo, sort_key=6)
+app.command(demo, sort_key=7)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from auscult.classifier import Classifier
     from auscult.models.registry import NamedModel
 
-models = App(name="models", help="List and fetch named models; look at model files.", sort_key=5)
+models = App(name="models", help="List and fetch named models; look at model files.", sort_key=6)
 NAME_COLUMNS = 16
 MAX_COLUMNS = 100
 

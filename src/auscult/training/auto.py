@@ -171,8 +171,10 @@ def try_one(contest: Contest, backbone: str, strategy: Strategy, *, budget_s: fl
         material = within(material, options, max(1.0, PLANNED * budget_s))
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit_network(material, RunFolder(folder), options, quiet=contest.quiet, trial_s=budget_s)
-    logits = predict(fitted.net, material.validation, material.plan, options.batch_size)
-    of_clips = told(logits.numpy(), material.validation.targets, contest.dataset.task)
+    logits = fitted.val_logits
+    if logits is None:
+        logits = predict(fitted.net, material.validation, material.plan, options.batch_size).numpy()
+    of_clips = told(logits, material.validation.targets, contest.dataset.task)
     trial = Trial(
         backbone,
         strategy,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from auscult.files import csv_text
 from auscult.models.nets.waveform_net import WaveformNet
+from auscult.records import FloatArray
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,18 @@ class EpochRow:
     waiting_share: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """What training gives: the finished network and the rows of the learning curve.
 
     `graph` is a model file of the same network with another head, where there is one; see `export.graphs`.
+    `val_logits` are those of the validation clips, float32 `(clips, classes)`, where they are known already.
     """
 
     net: WaveformNet
     rows: tuple[EpochRow, ...]
     graph: Path | None = None
+    val_logits: FloatArray | None = None
 
     @property
     def n_parameters(self) -> int:

@@ -61,11 +61,12 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     fit: Any = fit_hidden_head if options.head == "hidden" else fit_head
     head = fit(examples, task=material.dataset.task, balanced=options.imbalance != "none", seed=options.seed)
     net.head.load_state_dict(head.state())
-    val_loss, val_accuracy = _validation_figures(material, embedder, head)
+    val_logits = _validation_logits(material, embedder, head)
+    val_loss, val_accuracy = _figures(val_logits, material)
     seconds = time.perf_counter() - began
     row = EpochRow(1, head.train_loss, val_loss, val_accuracy, 0.0, seconds, 0.0)
     write_text(folder.results, rows_to_csv([row]))
-    return Fit(net, (row,), graph.path)
+    return Fit(net, (row,), graph.path, val_logits)
 
 
 def frozen_net(material: Material, options: TrainOptions) -> WaveformNet:
@@ -147,16 +148,20 @@ def _examples(material: Material, embeddings: Sequence[FloatArray]) -> Examples:
     )
 
 
-def _validation_figures(
-    material: Material, embedder: Embedder, head: LinearHead | HiddenHead
-) -> tuple[float | None, float | None]:
-    """Mean loss of the validation clips, and the share that is told right, by the mean of their windows' logits."""
+def _validation_logits(material: Material, embedder: Embedder, head: LinearHead | HiddenHead) -> FloatArray | None:
+    """Of each validation clip the mean of its windows' logits, float32 `(clips, classes)`; None without such clips."""
     if not len(material.validation):
+        return None
+    return np.stack([head.logits(rows).mean(axis=0) for rows in embedder.embed(material.validation)])
+
+
+def _figures(logits: FloatArray | None, material: Material) -> tuple[float | None, float | None]:
+    """Mean loss of the validation clips, and the share that is told right."""
+    if logits is None:
         return None, None
-    logits = np.stack([head.logits(rows).mean(axis=0) for rows in embedder.embed(material.validation)])
-    task = material.dataset.task
-    right = told_right(torch.from_numpy(logits), torch.from_numpy(material.validation.targets), task)
-    return mean_loss(logits, material.validation.targets, task=task), right
+    task, targets = material.dataset.task, material.validation.targets
+    right = told_right(torch.from_numpy(logits), torch.from_numpy(targets), task)
+    return mean_loss(logits, targets, task=task), right
 
 
 def _spec(material: Material) -> ModelSpec:

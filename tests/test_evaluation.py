@@ -80,7 +80,7 @@ class TestFigures:
     def test_scores_are_those_that_users_get(self, model: Classifier, folder: Path) -> None:
         found = evaluate(model, folder, quiet=True)
         for tested, scores in zip(found.clips, found.outcomes.scores, strict=True):
-            result = model.classify(tested.clip.path)
+            result = model.classify(tested.clip.source)
             assert scores.tobytes() == result.sound_scores.tobytes()
             assert tested.predictions == result.predictions
             assert tested.predicted == (result.predictions[0].label,)

@@ -168,11 +168,11 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on labelled clips that it was not trained on.
 
-    Where the model has a label for sounds of no class (`HeadSpec.unknown`), that is a decision like any other: wrong for
-    a clip of a class, right for a clip whose label is that one, with its own column in `confusion`. Without clips of
-    that label its row is empty and it is left out of the means over classes. A note counts the clips of classes that
-    came out so. Clips with a label that the model does not know are refused, not taken for sounds of no class: such a
-    label may as well be a class under another name. Whoever means sounds of no class gives them that label.
+    Where the model has a label for sounds of no class (`HeadSpec.unknown`), that is a decision like any other: wrong
+    for a clip of a class, right for a clip whose label is that one, with a column of its own in `confusion`. Without
+    clips of that label its row is empty, and it is left out of the means over classes. A note counts the clips of
+    classes that came out so. Clips with a label that the model does not know are refused, not taken for sounds of no
+    class: such a label may as well be a class under another name. Who means sounds of no class gives them that label.
 
     Parameters
     ----------
@@ -190,15 +190,14 @@ def evaluate(
     DataError : no clips; labels that the model does not know; several labels a clip for a model that gives one; clips
         without a label; clips that the model was trained on; no clip that could be read
     """
-    file = None if isinstance(model, Classifier) else Path(model)
-    model = model if isinstance(model, Classifier) else load(model)
+    model = model if isinstance(model, Classifier) else load(model, quiet=quiet)
     dataset = open_dataset(source)
     targets = _targets(dataset, model.spec)
     clips = dataset.clips()
-    notes = _seen_note(clips, model.spec, allow_seen=allow_seen, file=file) + _absent_note(targets, model)
+    notes = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path) + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
-        sounds = (Excerpt(clip.path, *clip.range_s()) for clip in clips)
+        sounds = (Excerpt(clip.source, *clip.range_s()) for clip in clips)
         # All labels, whatever the classifier names for others: figures are of what the model says.
         for outcome in model.classify_many(sounds, top_k=None, score_threshold=0.0, allow=None, deny=None):
             outcomes.append(outcome)
@@ -254,7 +253,7 @@ def _unknown_labels(dataset: Dataset, unknown: list[str], known: list[str], head
     )
 
 
-def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, file: Path | None) -> tuple[str, ...]:
+def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, file: Path) -> tuple[str, ...]:
     """Nothing where all clips are new to the model; a note where others were asked for; else an error."""
     ranges: dict[str, list[tuple[float, float]]] = {}
     for clip_id in spec.provenance.training_clips:
@@ -271,8 +270,7 @@ def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, file
     if not allow_seen:
         raise DataError(
             f"{said}: figures on them would say nothing about new sounds. Evaluate on other clips, or count "
-            "them all the same with allow_seen=True (--allow-seen)."
-            + (_kept_apart(file) if file is not None and seen < len(clips) else "")
+            "them all the same with allow_seen=True (--allow-seen)." + (_kept_apart(file) if seen < len(clips) else "")
         )
     return (f"{said}: the figures say little about new sounds.",)
 

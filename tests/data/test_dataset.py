@@ -45,7 +45,7 @@ def test_the_range_of_a_clip_in_seconds(tmp_path, write_sound):
     assert replace(clip, start=20, end=60).range_s() == (0.0025, 0.0075)
     assert replace(clip, end=60, sample_rate=16000).range_s() == (0.0, 0.00375)
     with pytest.raises(InputError, match="there is no such file"):
-        replace(clip, path=tmp_path / "gone.wav", start=20).range_s()
+        replace(clip, uri="gone.wav", start=20).range_s()
 
 
 def test_targets_follow_the_order_of_the_labels():
@@ -180,7 +180,7 @@ def test_open_dataset(sounds, tmp_path):
 
 def test_clips_of_a_folder(sounds):
     clip = Dataset.from_folder(sounds).clips()[0]
-    assert clip.path == sounds / "cat" / "1.wav"
+    assert clip.source == sounds / "cat" / "1.wav"
     assert (clip.start, clip.end, clip.fold, clip.group, clip.sample_rate, clip.n_frames) == (
         None,
         None,

@@ -9,13 +9,13 @@ import sys
 import pytest
 
 from auscult.data import Dataset
-from auscult.data.scan import ScannedFile, scan_files
+from auscult.data.scan import ScannedFile, scan_sounds
 from auscult.errors import DataError, InputError
 
 
 def test_hash_and_header(tmp_path, write_sound):
     paths = [write_sound(tmp_path / f"{i}.wav", samples=80 + i) for i in range(20)]
-    scanned = scan_files(paths)
+    scanned = scan_sounds(paths)
     for i, (path, file) in enumerate(zip(paths, scanned, strict=True)):
         assert isinstance(file, ScannedFile)
         assert file.content_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -44,7 +44,7 @@ def test_bad_files_are_named_and_the_others_go_on(sounds, bad_files):
 def test_a_fifo_does_not_hang(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "folder.wav").mkdir()
-    problems = scan_files([tmp_path / "pipe.wav", tmp_path / "folder.wav", tmp_path / "absent.wav"])
+    problems = scan_sounds([tmp_path / "pipe.wav", tmp_path / "folder.wav", tmp_path / "absent.wav"])
     assert [problem.kind for problem in problems if isinstance(problem, InputError)] == [
         "not_a_file",
         "not_a_file",

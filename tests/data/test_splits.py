@@ -392,8 +392,8 @@ def test_a_split_behind_a_link_names_its_sounds_from_the_root(tmp_path, write_so
     dataset = Dataset.from_folder(tmp_path / "sounds")
     Split("all", np.arange(2)).to_csv(dataset, tmp_path / "run" / "split.csv")
     for folder in (tmp_path / "run", tmp_path / "disk" / "deep"):
-        assert [clip.path for clip in Dataset.from_csv(folder / "split.csv").clips()] == [
-            clip.path for clip in dataset.clips()
+        assert [clip.source for clip in Dataset.from_csv(folder / "split.csv").clips()] == [
+            clip.source for clip in dataset.clips()
         ]
 
 

@@ -203,4 +203,4 @@ def test_the_table_is_a_dataset_whose_groups_are_the_recordings(table: Path, row
     recording_of = {row["path"]: row["group"] for row in rows}
     for clip, group in zip(dataset.clips(), groups, strict=True):
         # The group may carry more than the table's word, but never joins two recordings.
-        assert recording_of[clip.path.relative_to(table.parent).as_posix()] in group
+        assert recording_of[clip.source.relative_to(table.parent).as_posix()] in group

@@ -134,7 +134,7 @@ class TestRecordings:
     def test_the_clips_of_esc10_are_recognised(self, model: Classifier, shared_data: Path) -> None:
         dataset = open_dataset(shared_data / "esc10")
         clips = dataset.clips()[::10]
-        right = sum(model(clip.path)[0]["label"] == clip.labels[0] for clip in clips)
+        right = sum(model(clip.source)[0]["label"] == clip.labels[0] for clip in clips)
         assert right >= 0.95 * len(clips)
 
     def test_it_cannot_be_evaluated_on_them(self, model: Classifier, shared_data: Path) -> None:

@@ -12,6 +12,7 @@ import soundfile
 
 from auscult.audio import plan_windows
 from auscult.data import Clip
+from auscult.data.sounds import FolderSounds
 from auscult.errors import DataError, UsageError
 from auscult.training.options import TrainOptions
 from auscult.training.plan import SCRATCH, plan_training
@@ -20,7 +21,8 @@ from auscult.training.plan import SCRATCH, plan_training
 def clip(seconds: float, sample_rate: int, **changes) -> Clip:
     values = {
         "clip_id": "ab",
-        "path": Path("a.wav"),
+        "uri": "a.wav",
+        "sounds": FolderSounds(Path()),
         "start": None,
         "end": None,
         "labels": ("a",),
@@ -83,7 +85,7 @@ def test_epochs_fall_with_the_number_of_clips_within_bounds():
 
 
 def unprobed(path: Path) -> Clip:
-    return replace(clip(0, 8000), path=path, sample_rate=None, n_frames=None)
+    return replace(clip(0, 8000), uri=path.name, sounds=FolderSounds(path.parent), sample_rate=None, n_frames=None)
 
 
 def test_clips_whose_dataset_does_not_say_their_rate_are_looked_at(tmp_path):

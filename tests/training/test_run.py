@@ -79,7 +79,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 def assert_honest(run: Run, dataset: Dataset) -> None:
     """No recording in two parts, every test clip unknown to the model, every other one known."""
     parts = parts_of(run)
-    paths = [str(clip.path) for clip in dataset.clips()]
+    paths = [str(clip.source) for clip in dataset.clips()]
     of_group: dict[str, set[str]] = {}
     for path, group in zip(paths, dataset.groups(), strict=True):
         of_group.setdefault(group, set()).add(parts[path])
@@ -92,7 +92,7 @@ def assert_honest(run: Run, dataset: Dataset) -> None:
 
 def assert_figures_are_those_of_the_file(run: Run, dataset: Dataset) -> None:
     parts = parts_of(run)
-    tested = dataset.select([i for i, clip in enumerate(dataset.clips()) if parts[str(clip.path)] == "test"])
+    tested = dataset.select([i for i, clip in enumerate(dataset.clips()) if parts[str(clip.source)] == "test"])
     written = json.loads((run.folder / "metrics.json").read_text())
     assert written == evaluate(load(run.model), tested, quiet=True).to_dict()
     kept = open_dataset(run.folder / "split.csv")

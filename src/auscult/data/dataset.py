@@ -18,6 +18,7 @@ from auscult.data.grouping import merged_groups
 from auscult.data.listing import Listing
 from auscult.data.readers import read_csv, read_folder
 from auscult.data.schema import Clip, SourceKind, Task, clip_schema
+from auscult.data.sounds import ArraySounds, FolderSounds, Sounds
 from auscult.errors import DataError, InputError
 from auscult.files import printable
 from auscult.records import FloatArray, Label
@@ -33,11 +34,12 @@ class Dataset:
     Parameters
     ----------
     table : a row a clip, with at least the columns of `clip_schema`
-    root : folder that the column ``uri`` is relative to
+    root : folder that the column ``uri`` is relative to; for sounds elsewhere, what the source is called
     labels : the classes, in the order that targets and scores have
     task : ``single_label``: the weights of a clip sum to one; ``multi_label``: each in [0, 1] by itself
     source_kind : what the source was taken for
     problems : files that were left out, each with the reason
+    sounds : where the sounds lie; None: in files under `root`
 
     Raises
     ------
@@ -64,6 +66,7 @@ class Dataset:
     task: Task
     source_kind: SourceKind = "table"
     problems: tuple[InputError, ...] = ()
+    sounds: Sounds | None = None
 
     def __post_init__(self) -> None:
         _check_columns(self.table)
@@ -143,6 +146,7 @@ class Dataset:
             task=listing.task,
             source_kind=listing.source_kind,
             problems=problems,
+            sounds=None if listing.sounds is None else ArraySounds(listing.sounds),
         )
 
     def __len__(self) -> int:
@@ -166,12 +170,10 @@ class Dataset:
 
     def clips(self) -> list[Clip]:
         """The rows as records, in order."""
-        names = ("clip_id", "start", "end", "split", "fold", "group", "sample_rate", "n_frames")
-        rows = self.table.select([*names, "uri"]).to_pylist()
-        return [
-            Clip(path=self.root / row["uri"], labels=labels, **{name: row[name] for name in names})
-            for row, labels in zip(rows, self._label_ids, strict=True)
-        ]
+        names = ["clip_id", "uri", "start", "end", "split", "fold", "group", "sample_rate", "n_frames"]
+        rows = self.table.select(names).to_pylist()
+        sounds = self.sounds or FolderSounds(self.root)
+        return [Clip(sounds=sounds, labels=labels, **row) for row, labels in zip(rows, self._label_ids, strict=True)]
 
     def targets(self) -> FloatArray:
         """Label weights in [0, 1], float32 `(clips, classes)`, columns in the order of `labels`.

@@ -3,34 +3,58 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from auscult.data.schema import SourceKind, Task
 from auscult.errors import InputError
+from auscult.records import Sound
 
 
 @dataclass(frozen=True)
 class ListedClip:
-    """A sound file as a reader found it: `path` as the disk spells it, `labels` and `group` in NFC."""
+    """A sound as a reader found it, or a part of one.
+
+    Parameters
+    ----------
+    path : the file, as the disk spells it; for a sound in memory, the name that `Listing.sounds` knows it by
+    labels : made NFC here; None: nobody has said what it holds, () : it holds none of the classes
+    weights : of the labels, in [0, 1]; None: one each
+    group : the recording; made NFC here
+    start_s, end_s : the part of the sound that is meant, in seconds; None: from its beginning, to its end
+    extra : whatever else the source says of the clip, by column
+    """
 
     path: Path
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
     split: str | None = None
     fold: int | None = None
     group: str | None = None
+    weights: tuple[float, ...] | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "labels", tuple(nfc(label) for label in self.labels))
+        object.__setattr__(self, "labels", None if self.labels is None else tuple(nfc(label) for label in self.labels))
         object.__setattr__(self, "group", None if self.group is None else nfc(self.group))
+
+    @property
+    def label_weights(self) -> dict[str, float] | None:
+        """Each label's weight; None where nobody has said what the clip holds."""
+        if self.labels is None:
+            return None
+        return dict(zip(self.labels, self.weights or (1.0,) * len(self.labels), strict=True))
 
 
 @dataclass(frozen=True)
 class Listing:
     """All that a reader found under `root`.
 
-    `label_order` is the corpus's own order of classes, None for alphabetical.
+    `label_order` is the corpus's own order of classes, None for alphabetical. `sounds` are those in memory, by the
+    path that their clips have; a reader of files has none.
     """
 
     root: Path
@@ -38,7 +62,8 @@ class Listing:
     source_kind: SourceKind
     task: Task = "single_label"
     label_order: tuple[str, ...] | None = None
-    problems: tuple[InputError, ...] = field(default=())
+    problems: tuple[InputError, ...] = ()
+    sounds: Mapping[str, Sound] | None = None
 
 
 def nfc(text: str) -> str:

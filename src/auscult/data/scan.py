@@ -1,17 +1,20 @@
-"""Look into each listed file once: is it a sound, and what is its content hash?"""
+"""Look into each listed sound once: can it be read, and what is its content hash?"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from auscult.audio import probe
 from auscult.errors import InputError, MissingExtraError
 from auscult.files import printable, sha256_of_file
-from auscult.records import AudioInfo
+from auscult.records import AudioInfo, Sound
 
 # Hashing and libsndfile release the GIL; beyond a few threads the disk is the limit.
 THREADS = min(8, 2 * (os.cpu_count() or 1))
@@ -19,20 +22,32 @@ THREADS = min(8, 2 * (os.cpu_count() or 1))
 
 @dataclass(frozen=True)
 class ScannedFile:
-    """What one file is: SHA-256 of its bytes in hex, and what its header says."""
+    """What one sound is: SHA-256 of its bytes in hex, and what its header says."""
 
     content_sha256: str
     info: AudioInfo
 
 
-def scan_files(paths: Sequence[Path]) -> list[ScannedFile | InputError]:
-    """Probe and hash files, in input order. A file that is no usable sound gives the reason in its place."""
+def scan_sounds(sounds: Sequence[Path | Sound]) -> list[ScannedFile | InputError]:
+    """Probe and hash sounds, in input order. One that cannot be used gives the reason in its place."""
     pool = ThreadPoolExecutor(THREADS)
     try:
-        return list(pool.map(_scan_file, paths))
+        return list(pool.map(_scan, sounds))
     finally:
         # After Ctrl-C, thousands of waiting files must not be read first.
         pool.shutdown(cancel_futures=True)
+
+
+def _scan(sound: Path | Sound) -> ScannedFile | InputError:
+    return _scan_array(sound) if isinstance(sound, Sound) else _scan_file(sound)
+
+
+def _scan_array(sound: Sound) -> ScannedFile:
+    """A sound in memory goes by its samples, their shape and their rate."""
+    digest = hashlib.sha256(repr((sound.sample_rate, sound.samples.shape)).encode())
+    digest.update(np.ascontiguousarray(sound.samples, dtype="<f4").data)
+    n_channels, n_frames = sound.samples.shape
+    return ScannedFile(digest.hexdigest(), AudioInfo(sound.sample_rate, n_channels, n_frames, "array", "float32"))
 
 
 def _scan_file(path: Path) -> ScannedFile | InputError:

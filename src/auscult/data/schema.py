@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from auscult.audio import probe
+from auscult.audio import Source, probe
+from auscult.data.sounds import Sounds
 from auscult.extras import require_extra
 
 Task = Literal["single_label", "multi_label"]
@@ -81,7 +81,8 @@ class Clip:
     """One row of a dataset. `labels` are the ids with a weight above zero, None for a clip without labels."""
 
     clip_id: str
-    path: Path
+    uri: str
+    sounds: Sounds
     start: int | None
     end: int | None
     labels: tuple[str, ...] | None
@@ -90,6 +91,11 @@ class Clip:
     group: str | None
     sample_rate: int | None
     n_frames: int | None
+
+    @property
+    def source(self) -> Source:
+        """The sound that the clip is, or is a part of: a path, where it is a file; new at each call."""
+        return self.sounds.source(self.uri, self.content_hash)
 
     @property
     def content_hash(self) -> str:
@@ -105,12 +111,15 @@ class Clip:
 
         Examples
         --------
-        >>> Clip("0a:8000-", Path("a.wav"), 8000, None, ("dog",), None, None, None, 16000, None).range_s()
+        >>> from pathlib import Path
+        >>> from auscult.data.sounds import FolderSounds
+        >>> folder = FolderSounds(Path("sounds"))
+        >>> Clip("0a:8000-", "a.wav", folder, 8000, None, ("dog",), None, None, None, 16000, None).range_s()
         (0.5, None)
         """
         if self.start is None and self.end is None:
             return 0.0, None
-        rate = self.sample_rate or probe(self.path).sample_rate
+        rate = self.sample_rate or probe(self.source).sample_rate
         return (self.start or 0) / rate, None if self.end is None else self.end / rate
 
 

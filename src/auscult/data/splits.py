@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
-from auscult.data.schema import LEFT_OUT
+from auscult.data.schema import LEFT_OUT, Clip
+from auscult.data.sounds import FolderSounds
 from auscult.data.stratify import GroupCounts, count_groups, deal_into_folds, hold_out
 from auscult.errors import DataError
 from auscult.files import csv_text, printable, write_text
@@ -65,12 +66,18 @@ class Split:
             part_of[getattr(self, part)] = part
         folder = Path(os.path.abspath(path)).parent
         rows = [
-            [clip.clip_id, _path_from(folder, clip.path), label, part, clip.fold, clip.group, dataset.task]
+            [clip.clip_id, _path_of(clip, folder), label, part, clip.fold, clip.group, dataset.task]
             for clip, part in zip(dataset.clips(), part_of.tolist(), strict=True)
             for label in clip.labels or ("",)
         ]
         header = ["clip_id", "path", "label", "split", "fold", "group", "task"]
         write_text(path, csv_text(header, rows))
+
+
+def _path_of(clip: Clip, folder: Path) -> str:
+    """How a table in `folder` names a clip's sound: its file, or what its dataset calls it."""
+    source = clip.source if isinstance(clip.sounds, FolderSounds) else None
+    return _path_from(folder, source) if isinstance(source, Path) else clip.uri
 
 
 def _path_from(folder: Path, path: Path) -> str:

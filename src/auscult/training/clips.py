@@ -81,7 +81,7 @@ def _decode_into(cache: WaveformCache, key: str, clip: Clip, sample_rate: int, m
     try:
         start_s, end_s = clip.range_s()
         # By blocks: several recordings of hours are decoded at once, and none of them has to fit into memory.
-        blocks = iter_waveform(clip.path, sample_rate=sample_rate, mono=mono, start_s=start_s, end_s=end_s)
+        blocks = iter_waveform(clip.source, sample_rate=sample_rate, mono=mono, start_s=start_s, end_s=end_s)
         cache.put_blocks(key, blocks)
     except InputError as problem:
         return problem

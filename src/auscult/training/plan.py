@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from auscult.audio import probe
+from auscult.audio import probe, source_name
 from auscult.data import Clip
 from auscult.errors import DataError, InputError, UsageError
 from auscult.features import FeatureSpec, preset
@@ -38,6 +38,7 @@ class Recipe:
     features : name of the front end's preset; None: the front end is the backbone's own
     window_grid : the shortest window, and by how much longer ones may grow, in samples; None: any length
     max_window_s : longer clips are cut into several windows
+    longest_window_s : the longest window that the backbone can hear, whatever is asked for; None: any
     presentations, min_epochs, max_epochs : clips shown in a whole training, and the epochs that this may come to
     defaults : values of options that are not given
     """
@@ -46,6 +47,7 @@ class Recipe:
     features: str | None = "auscult"
     window_grid: tuple[int, int] | None = None
     max_window_s: float = MAX_WINDOW_S
+    longest_window_s: float | None = None
     presentations: int = AUTO_PRESENTATIONS
     min_epochs: int = MIN_EPOCHS
     max_epochs: int = MAX_EPOCHS
@@ -90,14 +92,10 @@ def plan_training(clips: Sequence[Clip], options: TrainOptions, recipe: Recipe =
     Raises
     ------
     DataError : where the sample rate is open and no clip can be read
-    UsageError : where the options ask for a rate that the backbone does not work at
+    UsageError : see `check_asked`
     """
+    check_asked(options, recipe)
     clips = [_probed(clip) for clip in clips]
-    if recipe.sample_rate and options.sample_rate not in (None, recipe.sample_rate):
-        raise UsageError(
-            f"The 'sample_rate' option of training must be {recipe.sample_rate} for the backbone {options.backbone}, "
-            f"or left open. Got {options.sample_rate} instead."
-        )
     sample_rate = recipe.sample_rate or options.sample_rate or common_sample_rate(clips)
     window_s = options.window_s or common_window_s(clips, recipe.max_window_s)
     features = preset(recipe.features, sample_rate=sample_rate) if recipe.features else None
@@ -112,6 +110,26 @@ def plan_training(clips: Sequence[Clip], options: TrainOptions, recipe: Recipe =
         hop_samples=max(1, window_samples // 2),
         epochs=options.epochs or recipe.epochs(len(clips)),
     )
+
+
+def check_asked(options: TrainOptions, recipe: Recipe) -> None:
+    """Refuse what the backbone of this `recipe` cannot do, before a clip is looked at.
+
+    Raises
+    ------
+    UsageError : where the options ask for a rate that the backbone does not work at, or a window that it cannot hear
+    """
+    if recipe.sample_rate and options.sample_rate not in (None, recipe.sample_rate):
+        raise UsageError(
+            f"The 'sample_rate' option of training must be {recipe.sample_rate} for the backbone {options.backbone}, "
+            f"or left open. Got {options.sample_rate} instead."
+        )
+    longest_s = recipe.longest_window_s
+    if longest_s is not None and options.window_s is not None and options.window_s > longest_s:
+        raise UsageError(
+            f"The 'window_s' option of training must be at most {longest_s:g} for the backbone {options.backbone}, or "
+            f"left open: longer clips are heard in several windows. Got {options.window_s:g} instead."
+        )
 
 
 def settle(options: TrainOptions, recipe: Recipe, epochs: int) -> TrainOptions:
@@ -140,7 +158,7 @@ def _probed(clip: Clip) -> Clip:
     if clip.sample_rate:
         return clip
     try:
-        info = probe(clip.path)
+        info = probe(clip.source)
     except InputError:
         return clip  # decoding will name it
     return replace(clip, sample_rate=info.sample_rate, n_frames=info.n_frames)
@@ -153,7 +171,7 @@ def common_sample_rate(clips: Sequence[Clip]) -> int:
     """
     rates = [clip.sample_rate for clip in clips if clip.sample_rate]
     if not rates:
-        first = f", {clips[0].path} for one" if clips else ""
+        first = f", {source_name(clips[0].source)} for one" if clips else ""
         raise DataError(
             f"None of {len(clips)} clips for training can be read{first}; check their paths, or set the sample rate."
         )

@@ -163,7 +163,7 @@ def _mistake(tested: TestedClip, spec: FeatureSpec, mono: MonoPolicy) -> Mistake
     start_s, end_s = tested.clip.range_s()
     last_s = start_s + MISTAKE_S
     waveform = load_waveform(
-        tested.clip.path,
+        tested.clip.source,
         sample_rate=spec.sample_rate,
         mono=mono,
         start_s=start_s,

@@ -37,7 +37,7 @@ def test_the_tree(tmp_path, write_sound, suffix, table):
     assert [label.id for label in dataset.labels] == ["dog", "cat"]
     assert [clip.fold for clip in dataset.clips()] == [1, 1, 2, 2, 2]
     assert dataset.groups().tolist() == ["100", "200", "300", "400", "400"]
-    assert [clip.path.suffix for clip in dataset.clips()] == [suffix] * 5
+    assert [clip.source.suffix for clip in dataset.clips()] == [suffix] * 5
 
 
 def test_absent_files_are_one_problem(tmp_path, write_sound):

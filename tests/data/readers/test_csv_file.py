@@ -26,7 +26,7 @@ def table(folder: Path, text: str, *, encoding: str = "utf-8") -> Path:
 
 
 def labels_of(dataset: Dataset) -> dict[str, tuple[str, ...] | None]:
-    return {clip.path.name: clip.labels for clip in dataset.clips()}
+    return {clip.source.name: clip.labels for clip in dataset.clips()}
 
 
 def test_paths_start_at_the_csv_or_at_the_root(folder):
@@ -43,7 +43,7 @@ def test_paths_start_at_the_csv_or_at_the_root(folder):
 def test_an_absolute_path_outside_the_root(folder, tmp_path_factory, write_sound):
     elsewhere = write_sound(tmp_path_factory.mktemp("elsewhere") / "e.wav")
     dataset = Dataset.from_csv(table(folder, f"path,label\naudio/a.wav,dog\n{elsewhere},cat\n"))
-    assert [clip.path for clip in dataset.clips()] == [folder / "audio" / "a.wav", elsewhere]
+    assert [clip.source for clip in dataset.clips()] == [folder / "audio" / "a.wav", elsewhere]
     assert not any(".." in uri for uri in dataset.table["uri"].to_pylist())
 
 
@@ -192,7 +192,7 @@ def test_a_column_without_any_value_is_as_good_as_none(folder):
 def test_a_clip_may_be_left_out_of_the_split_and_is_then_in_no_part(folder):
     text = "path,label,split,fold\naudio/a.wav,dog,train,1\naudio/b.wav,cat,left_out,\naudio/c.wav,cat,,1\n"
     dataset = Dataset.from_csv(table(folder, text))
-    assert [(clip.path.name, clip.split, clip.fold) for clip in dataset.clips()] == [
+    assert [(clip.source.name, clip.split, clip.fold) for clip in dataset.clips()] == [
         ("a.wav", "train", 1),
         ("b.wav", None, None),
     ]
@@ -238,7 +238,7 @@ def test_composed_names_find_decomposed_files(folder, write_sound):
     text = unicodedata.normalize("NFC", "path,label\naudio/héron.wav,bird\naudio/a.wav,dog\n")
     dataset = Dataset.from_csv(table(folder, text))
     assert dataset.problems == ()
-    assert all(clip.path.is_file() for clip in dataset.clips())
+    assert all(clip.source.is_file() for clip in dataset.clips())
 
 
 def test_no_file_is_there(folder):

@@ -56,7 +56,7 @@ def test_any_unicode_gives_composed_labels_and_openable_paths(tmp_path, write_so
         write_sound(tmp_path / unicodedata.normalize(form, name) / unicodedata.normalize(form, "é ñ.wav"))
     dataset = Dataset.from_folder(tmp_path)
     assert [label.id for label in dataset.labels] == ["Müller's café", "plain, with comma", "鳥 and 🐦"]
-    assert all(clip.path.is_file() for clip in dataset.clips())
+    assert all(clip.source.is_file() for clip in dataset.clips())
 
 
 def test_composed_and_decomposed_spellings_are_one_class(tmp_path, write_sound):

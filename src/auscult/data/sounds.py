@@ -1,0 +1,50 @@
+"""Where the sounds of a dataset lie: in files under a folder, in memory, in a store of versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from auscult.audio import Source
+from auscult.records import Sound
+
+
+class Sounds(Protocol):
+    """Gives the sound that a row of a dataset speaks of. It must pickle: folds are trained in processes."""
+
+    def source(self, uri: str, content_hash: str) -> Source:
+        """What `auscult.audio` opens, new at each call.
+
+        Parameters
+        ----------
+        uri : of the row
+        content_hash : of the row's whole file; see `schema.content_hash_of`
+        """
+
+
+@dataclass(frozen=True)
+class FolderSounds:
+    """Files under a folder; `uri` is the path there.
+
+    Examples
+    --------
+    >>> FolderSounds(Path("sounds")).source("dog/1.wav", "0a").as_posix()
+    'sounds/dog/1.wav'
+    """
+
+    root: Path
+
+    def source(self, uri: str, content_hash: str) -> Path:
+        return self.root / uri
+
+
+@dataclass(frozen=True)
+class ArraySounds:
+    """Sounds in memory, by the `uri` of their row."""
+
+    sounds: Mapping[str, Sound]
+
+    def source(self, uri: str, content_hash: str) -> Sound:
+        return self.sounds[uri]

@@ -65,6 +65,20 @@ def test_a_file_is_fetched_once(server: FileServer, path: Path, known: dict[str,
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256"])
+def test_a_file_is_checked_by_the_checksum_that_its_publisher_gives(
+    server: FileServer, path: Path, algorithm: str
+) -> None:
+    right = hashlib.new(algorithm, CONTENT).hexdigest()
+    assert fetch(server, path, sha256=None, checksum=f"{algorithm}:{right}").read_bytes() == CONTENT
+    path.unlink()
+    wrong = hashlib.new(algorithm, OTHER).hexdigest()
+    with pytest.raises(DownloadError, match=f"is {right} where {wrong} is expected") as error:
+        fetch(server, path, sha256=None, checksum=f"{algorithm}:{wrong}")
+    assert error.value.kind == "damaged"
+    assert left(path) == set()
+
+
 def test_others_may_read_what_was_fetched_as_any_file_that_is_made(server: FileServer, path: Path) -> None:
     fetch(server, path)
     plain = path.with_name("plain")

@@ -26,13 +26,15 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from auscult.errors import DownloadError, InputErrorKind, OutputError
-from auscult.files import sha256_of_file
+from auscult.files import digest_of_file
 from auscult.progress import bytes_in_words, progress
 from auscult.web import Deadline, OtherSchemeError, open_url
 
 _READ_BYTES = 1 << 16
 # A server that is busy or broken for now, by status code.
 _COME_BACK = frozenset({408, 425, 429, 500, 502, 503, 504})
+# What people call the algorithms of checksums.
+_ALGORITHMS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
@@ -64,6 +66,7 @@ def download(
     path: str | os.PathLike[str],
     *,
     sha256: str | None = None,
+    checksum: str | None = None,
     size_bytes: int | None = None,
     name: str | None = None,
     quiet: bool = False,
@@ -79,6 +82,8 @@ def download(
     url : http or https
     path : of the file; its folder is made
     sha256 : of the file, 64 hexadecimal digits; None: not known, then a file that is there counts as right
+    checksum : instead of `sha256`, what those who publish the file say of it: ``md5:``, ``sha1:`` or ``sha256:`` and
+        hexadecimal digits
     size_bytes : of the file; None: not known
     name : what people call it, for progress; None: the last part of `url`
     quiet : say nothing on stderr
@@ -94,9 +99,9 @@ def download(
     OutputError : where the disk is full or the folder cannot be written
     """
     path = Path(path)
-    expected = _Expected(sha256, size_bytes)
+    expected = Expected(f"sha256:{sha256}" if sha256 is not None else checksum, size_bytes)
     if expected.difference(path):
-        with _locked(path, quiet):
+        with alone_with(path, quiet=quiet):
             # While this process waited, another may have fetched it.
             if expected.difference(path):
                 shown = name or url.partition("?")[0].rpartition("/")[2] or url
@@ -105,10 +110,10 @@ def download(
 
 
 @dataclass(frozen=True)
-class _Expected:
-    """What a whole file must be."""
+class Expected:
+    """What a whole file must be: its checksum as `download` takes it, and its size; None where that is not known."""
 
-    sha256: str | None
+    checksum: str | None
     size_bytes: int | None
 
     def difference(self, path: Path) -> str:
@@ -118,8 +123,11 @@ class _Expected:
         size = path.stat().st_size
         if self.size_bytes is not None and size != self.size_bytes:
             return f"it has {size} bytes where {self.size_bytes} are expected"
-        found = self.sha256 and sha256_of_file(path)
-        return "" if found == self.sha256 else f"its SHA-256 is {found} where {self.sha256} is expected"
+        if self.checksum is None:
+            return ""
+        algorithm, _, expected = self.checksum.partition(":")
+        found = digest_of_file(path, algorithm)
+        return "" if found == expected else f"its {_ALGORITHMS[algorithm]} is {found} where {expected} is expected"
 
 
 class _AgainError(Exception):
@@ -188,7 +196,7 @@ class _Part:
 class _Transfer:
     """One file on its way, while its lock is held."""
 
-    def __init__(self, url: str, path: Path, expected: _Expected, name: str, quiet: bool, patience: Patience) -> None:
+    def __init__(self, url: str, path: Path, expected: Expected, name: str, quiet: bool, patience: Patience) -> None:
         self._url = url
         self._path = path
         self._expected = expected
@@ -341,8 +349,13 @@ def _validator(response: Any) -> str:
 
 
 @contextmanager
-def _locked(path: Path, quiet: bool) -> Iterator[None]:
-    """Alone with `path`, among all threads and processes."""
+def alone_with(path: Path, *, quiet: bool = False) -> Iterator[None]:
+    """Nobody else who asks is here with `path` at the same time, among all threads and processes of this machine.
+
+    Raises
+    ------
+    OutputError : where its folder cannot be written
+    """
     # Imported here: what is there already needs no lock, and the import takes time.
     from filelock import FileLock, Timeout
 

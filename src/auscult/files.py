@@ -103,8 +103,13 @@ def printable(path: str | bytes | os.PathLike[str]) -> str:
 
 def sha256_of_file(path: str | Path) -> str:
     """Hexadecimal SHA-256 of a file's bytes, read in blocks."""
+    return digest_of_file(path, "sha256")
+
+
+def digest_of_file(path: str | Path, algorithm: str) -> str:
+    """Hexadecimal digest of a file's bytes by an algorithm of `hashlib`, such as ``md5``, which some publish."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def remove_tree(path: str | Path) -> None:

@@ -15,6 +15,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 import numpy as np
@@ -53,6 +54,7 @@ def load(
     score_threshold: float | None = None,
     allow: Sequence[str] | None = None,
     deny: Sequence[str] | None = None,
+    quiet: bool = False,
 ) -> Classifier:
     """Open a model.
 
@@ -66,6 +68,7 @@ def load(
     revision : of a transformers checkpoint
     top_k, score_threshold, allow, deny : which labels are named, unless a call says otherwise; see
         `decide.Selection`
+    quiet : say nothing on stderr while a model is fetched
 
     Raises
     ------
@@ -85,7 +88,7 @@ def load(
         allow=allow,  # type: ignore[arg-type]  # a Selection makes a tuple of it
         deny=deny,  # type: ignore[arg-type]
     )
-    return Classifier(open_runner(model, options), selection)
+    return Classifier(open_runner(model, options, quiet=quiet), selection)
 
 
 class Classifier:
@@ -110,6 +113,11 @@ class Classifier:
     def digest(self) -> str:
         """SHA-256 of the model file, hexadecimal."""
         return self._runner.digest
+
+    @property
+    def path(self) -> Path:
+        """The file, or of a transformers checkpoint the folder, that it was read from."""
+        return self._runner.path
 
     @property
     def labels(self) -> tuple[Label, ...]:

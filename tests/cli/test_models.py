@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
 
 import auscult as library
+from auscult.models.modelspec import Provenance, UnknownSpec
 from tests.tiny_models import describe, tiny_graph, tiny_spec, write_tiny_model
 
 from .conftest import Auscult, TrainedRun
@@ -39,10 +41,39 @@ def test_many_classes_are_wrapped_and_what_is_not_known_is_left_out(auscult: Aus
     labels = [f"sound number {number}" for number in range(40)]
     path = write_tiny_model(tmp_path / "model.onnx", tiny_spec(labels, task="multi_label"))
     done = auscult("models", "show", path)
-    assert "classes         40, any number for each sound: sound number 0" in done.out
+    assert "classes         40, any number for each sound\n" in done.out
+    last = " ".join(done.out.partition("the classes")[2].split())
+    assert last == ", ".join(labels)
     assert max(map(len, done.out.splitlines())) <= 80
     assert "trained on" not in done.out
     assert "None" not in done.out
+
+
+def test_what_is_one_word_and_long_stays_whole(
+    auscult: Auscult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address is not broken, and begins where there is most room: a terminal can still follow it."""
+    address = "https://sounds.example/" + "a-long-way/" * 5
+    for columns in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        spec = replace(tiny_spec(), provenance=Provenance(origin=address))
+        done = auscult("models", "show", write_tiny_model(tmp_path / "model.onnx", spec))
+        assert f"from\n  {address}" in done.out
+        assert all(len(line) <= columns or line.split() == [line.strip()] for line in done.out.splitlines())
+
+
+def test_names_with_commas_are_told_apart(auscult: Auscult, tmp_path: Path) -> None:
+    done = auscult(
+        "models", "show", write_tiny_model(tmp_path / "model.onnx", tiny_spec(("child, speaking", "bells, small", "c")))
+    )
+    assert "3, one for each sound: child, speaking; bells, small; c\n" in done.out
+
+
+def test_a_label_for_unknown_sounds_is_explained(auscult: Auscult, tmp_path: Path) -> None:
+    spec = tiny_spec(("high", "low", "none"))
+    head = replace(spec.heads[0], unknown=UnknownSpec(label="none", rule="distance", threshold=1.5))
+    done = auscult("models", "show", write_tiny_model(tmp_path / "model.onnx", replace(spec, heads=(head,))))
+    assert "unknown         'none' for sounds of no class: distance above 1.5\n" in done.out
 
 
 def truncated(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from auscult.files import sha256_of_file
 from auscult.models.registry import DEFAULT_MODEL, MODELS, STARTER_MODEL, NamedModel
 from tests.file_server import FileServer, serving
 from tests.tiny_models import tiny_spec, write_tiny_model
+from tests.tiny_tflite import tiny_graph
 
-from .conftest import Auscult
+from .conftest import Auscult, write_tones
 
 NOWHERE = "https://127.0.0.1:1/model.onnx"
 
@@ -296,9 +298,49 @@ def test_options_go_on_to_the_model(
         "score_threshold": 0.25,
         "allow": None,
         "deny": None,
+        "quiet": False,
     }
     auscult("classify", clip, "-m", "x.tflite", "--labels", "dog, cat ,bird")
     assert given["labels"] == ["dog", "cat", "bird"]
+    auscult("classify", clip, "-m", "hf:some/thing", "--quiet")
+    assert given["quiet"] is True
+    auscult("evaluate", "x.tflite", write_tones(tmp_path / "sounds", clips=1), "--labels", "high,low", "--hop", 1, "-q")
+    assert (given["labels"], given["hop_s"], given["quiet"]) == (["high", "low"], 1.0, True)
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A .tflite of two classes that says neither their names nor its sample rate."""
+    path = tmp_path / "bare.tflite"
+    path.write_bytes(tiny_graph(tiny_spec(("high", "low"))).to_bytes())
+    return path
+
+
+def test_a_model_file_that_says_nothing_is_told_of_by_options_of_the_command_line(
+    auscult: Auscult, clip: Path, bare: Path, new_sounds: Path
+) -> None:
+    for command in (["classify", clip, "-m", bare], ["evaluate", bare, new_sounds], ["models", "show", bare]):
+        done = auscult(*command)
+        assert (done.code, done.out) == (2, "")
+        assert "with labels= (--labels), 2 names" in done.err
+        assert "sample_rate= (--sample-rate), in Hz" in done.err
+        done = auscult(*command, "--labels", "high, low")
+        assert done.code == 2
+        assert "does not say its sample rate; name it with sample_rate= (--sample-rate), in Hz" in done.err
+        done = auscult(*command, "--labels", "high,low", "--sample-rate", 8000)
+        assert (done.code, done.err.startswith("auscult:")) == (0, False)
+
+
+@pytest.mark.parametrize("command", ["classify", "evaluate"])
+def test_quiet_fetches_without_a_word(
+    auscult: Auscult, default: NamedModel, server: FileServer, clip: Path, tmp_path: Path, command: str
+) -> None:
+    folder = tmp_path / "sounds" / "early"
+    folder.mkdir(parents=True)
+    shutil.copy(clip, folder)
+    of = {"classify": ["classify", clip], "evaluate": ["evaluate", "yamnet", folder.parent]}[command]
+    done = auscult(*of, "--quiet")
+    assert (done.code, done.err, len(server.requests)) == (0, "", 1)
 
 
 @pytest.mark.parametrize("labels", ["", " , ", "nowhere.txt", "nowhere/labels"])

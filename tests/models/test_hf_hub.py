@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -128,6 +129,19 @@ def test_a_name_is_fetched_pinned_and_then_kept(hub: HubServer, monkeypatch: pyt
     assert auscult.load("hf:someone/tiny").digest == model.digest
     assert auscult.load("hf:someone/tiny", revision=COMMIT).digest == model.digest
     assert hub.asked == []
+
+
+def test_fetching_shows_bars_unless_it_is_to_be_quiet(hub: HubServer, capfd: pytest.CaptureFixture[str]) -> None:
+    from huggingface_hub import constants
+
+    auscult.load("hf:someone/tiny", quiet=True)
+    fetched = len(hub.asked)
+    quiet = capfd.readouterr()
+    shutil.rmtree(constants.HF_HUB_CACHE)
+    auscult.load("hf:someone/tiny")
+    assert any(path.endswith("model.safetensors") for path in hub.asked[fetched:])
+    assert quiet.out == quiet.err == ""
+    assert capfd.readouterr().err != ""
 
 
 def test_a_hub_that_went_away_leaves_what_was_fetched(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:

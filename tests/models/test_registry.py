@@ -124,9 +124,13 @@ def test_a_name_fetches_once_and_opens(ears: NamedModel, server: FileServer, hom
     assert len(server.requests) == 1
 
 
-def test_opening_a_name_fetches(ears: NamedModel, server: FileServer) -> None:
-    assert auscult.load("ears").spec == replace(tiny_spec(), hop_samples=200)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_opening_a_name_fetches(
+    ears: NamedModel, server: FileServer, capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    assert auscult.load("ears", quiet=quiet).spec == replace(tiny_spec(), hop_samples=200)
     assert len(server.requests) == 1
+    assert (capsys.readouterr().err == "") == quiet
 
 
 def test_a_damaged_file_is_not_used(ears: NamedModel, server: FileServer) -> None:

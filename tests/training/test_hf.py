@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from auscult.classifier import load
-from auscult.training import TrainOptions, train
+from auscult.errors import UsageError
+from auscult.training import TrainOptions, cross_validate, train
 from auscult.training.backbones import find_backbone
 from auscult.training.plan import plan_training
 from tests.tiny_corpora import class_folders
@@ -78,3 +79,16 @@ def test_windows_are_never_longer_than_the_network_hears(tmp_path: Path, seconds
         logits, embedding = net(torch.zeros(1, plan.window_samples))
     assert (logits.shape, embedding.shape) == ((1, 3), (1, 32))
     assert np.isfinite(logits.numpy()).all()
+
+
+@pytest.mark.parametrize("trained", [train, cross_validate])
+def test_a_window_that_it_cannot_hear_is_refused_before_anything_is_decoded(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained: Any
+) -> None:
+    monkeypatch.setattr("auscult.training.run.prepare", lambda *_, **__: pytest.fail("clips were decoded"))
+    monkeypatch.setattr("auscult.training.plan.probe", lambda _: pytest.fail("a clip was looked at"))
+    name = f"hf:{write_ast(tmp_path / 'ast')}"
+    rule = rf"'window_s' option .* must be at most 10\.24 for the backbone {name}, or left open.* Got 11 instead"
+    with pytest.raises(UsageError, match=rule):
+        trained(sounds, output=tmp_path / "run", options=TrainOptions(backbone=name, window_s=11), quiet=True)
+    assert not (tmp_path / "run").exists()

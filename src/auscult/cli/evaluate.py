@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from auscult.cli.opening import model_to_use
+from auscult.cli.opening import ModelOptions, model_to_use
 from auscult.cli.output import print_figures, print_json, say, say_problems
 from auscult.errors import UsageError
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auscult.data import Dataset
 
 PARTS = ("train", "validation", "test")
+AS_THE_MODEL_SAYS = ModelOptions()
 
 
 def evaluate(
@@ -28,6 +29,7 @@ def evaluate(
     allow_seen: bool = False,
     json: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
+    opening: Annotated[ModelOptions, Parameter(name="*", group="Model")] = AS_THE_MODEL_SAYS,
 ) -> int:
     """Measure a model on labelled sounds that it was not trained on.
 
@@ -49,13 +51,17 @@ def evaluate(
         Print what metrics.json holds.
     quiet
         Name only what failed.
+    opening
+        How the model is opened.
     """
+    from auscult.classifier import load
     from auscult.data import open_dataset
     from auscult.evaluation import evaluate as evaluated
 
+    how = opening.opening()
     dataset = _chosen(open_dataset(source), fold, part)
     model = model_to_use(model, for_people=False, quiet=quiet)
-    evaluation = evaluated(model, dataset, allow_seen=allow_seen, quiet=quiet)
+    evaluation = evaluated(load(model, quiet=quiet, **how), dataset, allow_seen=allow_seen, quiet=quiet)
     if output is not None:
         evaluation.write(output)
     n_failed = say_problems(evaluation.problems)

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from auscult.cli.opening import ModelOptions
 from auscult.cli.output import columns, emit, print_json
 from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
     from auscult.classifier import Classifier
+    from auscult.models.modelspec import HeadSpec
     from auscult.models.registry import NamedModel
 
 models = App(name="models", help="List and fetch named models; look at model files.", sort_key=6)
 NAME_COLUMNS = 16
 MAX_COLUMNS = 100
+# More classes than this come last, below what is short.
+FEW_CLASSES = 30
+AS_THE_MODEL_SAYS = ModelOptions()
 
 
 @models.command(name="list", sort_key=1)
@@ -52,7 +57,13 @@ def list_models(*, json: bool = False) -> int:
 
 
 @models.command(sort_key=2)
-def show(model: str, /, *, json: bool = False) -> int:
+def show(
+    model: str,
+    /,
+    *,
+    json: bool = False,
+    opening: Annotated[ModelOptions, Parameter(name="*", group="Model")] = AS_THE_MODEL_SAYS,
+) -> int:
     """Show what a model is: classes, sample rate, window, front end, licence, origin, figures.
 
     Parameters
@@ -61,13 +72,15 @@ def show(model: str, /, *, json: bool = False) -> int:
         Model file, such as a run's model.onnx, or a name that "auscult models list" shows. Nothing is fetched.
     json
         Print all of it as JSON.
+    opening
+        How the model is opened.
     """
     from auscult.classifier import load
     from auscult.models.registry import MODELS, cached_file
 
     named = MODELS.get(model)
     path = None if named is None else cached_file(model)
-    classifier = load(model) if named is None or path is not None else None
+    classifier = load(model, **opening.opening()) if named is None or path is not None else None
     if json:
         record = {} if classifier is None else classifier.describe()
         print_json(
@@ -77,8 +90,10 @@ def show(model: str, /, *, json: bool = False) -> int:
     words = {} if classifier is None else in_words(classifier)
     if named is not None:
         words = _named_in_words(named, path) | words
+    if classifier is not None:
+        words |= _all_classes(classifier)
     for name, value in words.items():
-        emit(_filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS}}"))
+        emit(_beside(name, value))
     return 0
 
 
@@ -135,11 +150,22 @@ def _named_in_words(model: NamedModel, path: Path | None) -> dict[str, str]:
     return {name: value for name, value in words.items() if value}
 
 
+def _beside(name: str, value: str) -> str:
+    """A name, and beside it what it stands for; what is one word and too long for that begins a line of its own."""
+    room = _columns() - NAME_COLUMNS
+    if " " not in value and len(value) > room:
+        return f"{name}\n  {value}"
+    return _filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS}}")
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size().columns, MAX_COLUMNS)
+
+
 def _filled(text: str, *, indent: str, first: str) -> str:
-    width = min(shutil.get_terminal_size().columns, MAX_COLUMNS)
     # Addresses and digests are for copying: they stay whole.
     return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        text, _columns(), initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
 
 
@@ -151,7 +177,11 @@ def in_words(classifier: Classifier) -> dict[str, str]:
     for head in spec.heads:
         of = "" if len(spec.heads) == 1 else f" ({head.name})"
         several = "one for each sound" if head.task == "single_label" else "any number for each sound"
-        words[f"classes{of}"] = f"{len(head.labels)}, {several}: {', '.join(label.name for label in head.labels)}"
+        few = f": {_names(head)}" if len(head.labels) <= FEW_CLASSES else ""
+        words[f"classes{of}"] = f"{len(head.labels)}, {several}{few}"
+        if head.unknown is not None:
+            words["unknown"] = f"{head.unknown.label!r} for sounds of no class: {head.unknown.rule} above "
+            words["unknown"] += f"{head.unknown.threshold:.4g}"
     words |= {
         "sound": f"{spec.sample_rate} Hz, {_mono(spec.mono)}",
         "window": f"{spec.window_s:g} s, one every {spec.hop_samples / spec.sample_rate:g} s",
@@ -164,10 +194,22 @@ def in_words(classifier: Classifier) -> dict[str, str]:
         "data": origin.dataset_digest or "",
         "split": "" if origin.split is None else str(origin.split),
         "seed": "" if origin.seed is None else str(origin.seed),
-        "figures": _pairs({name.replace("_", " "): value for name, value in origin.metrics.items()}),
+        "figures": _pairs({name.replace("_", " "): value for name, value in origin.metrics.items()}, between="; "),
         "file": f"format {spec.format_version}, SHA-256 {classifier.digest}",
     }
     return {name: value for name, value in words.items() if value}
+
+
+def _all_classes(classifier: Classifier) -> dict[str, str]:
+    """The names of many classes, which come after all else."""
+    heads = [head for head in classifier.spec.heads if len(head.labels) > FEW_CLASSES]
+    return {"the classes" if len(heads) == 1 else f"of {head.name}": _names(head) for head in heads}
+
+
+def _names(head: HeadSpec) -> str:
+    """The labels in their order. Where a name has a comma in it, semicolons stand between them."""
+    names = [label.name for label in head.labels]
+    return ("; " if any("," in name for name in names) else ", ").join(names)
 
 
 def _mono(mono: str | int) -> str:
@@ -186,8 +228,8 @@ def _front_end(features: Mapping[str, Any] | None) -> str:
     )
 
 
-def _pairs(values: Mapping[str, Any]) -> str:
-    return ", ".join(
+def _pairs(values: Mapping[str, Any], *, between: str = ", ") -> str:
+    return between.join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()
         if value is not None

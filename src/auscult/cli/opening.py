@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -17,17 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
-    """How a model is opened, and which labels it may name."""
-
-    score_threshold: Annotated[float | None, Parameter(metavar="SCORE")] = None
-    """Name only labels that score at least this, from 0 to 1."""
-
-    allow: Annotated[list[str] | None, Parameter(metavar="LABEL")] = None
-    """Name only this label. May be given several times."""
-
-    deny: Annotated[list[str] | None, Parameter(metavar="LABEL")] = None
-    """Do not name this label. May be given several times."""
+class ModelOptions:
+    """How a model is opened."""
 
     hop: Annotated[float | None, Parameter(metavar="SECONDS")] = None
     """From the start of a window to the next, if not the model's own."""
@@ -42,28 +33,53 @@ class Opening:
     locale: Annotated[str | None, Parameter(metavar="LANGUAGE")] = None
     """Language of the labels' names, such as de, where the model file has several."""
 
-    def load(self, model: str | None, *, top_k: int | None, for_people: bool, quiet: bool) -> Classifier:
-        """Open the model that was named, else the default one. See `model_to_use`."""
-        from auscult.classifier import load
-        from auscult.decide import Selection
+    def opening(self) -> dict[str, Any]:
+        """What `load` takes of it. What is wrong with a value is said here, before anything is fetched.
+
+        Raises
+        ------
+        UsageError
+        """
         from auscult.models.runners import OpenOptions
 
-        opening = {
+        values: dict[str, Any] = {
             "labels": None if self.labels is None else read_labels(self.labels),
             "sample_rate": self.sample_rate,
             "hop_s": self.hop,
             "locale": self.locale,
         }
-        naming = {
+        OpenOptions(**values)
+        return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening(ModelOptions):
+    """How a model is opened, and which labels it may name."""
+
+    score_threshold: Annotated[float | None, Parameter(metavar="SCORE")] = None
+    """Name only labels that score at least this, from 0 to 1."""
+
+    allow: Annotated[list[str] | None, Parameter(metavar="LABEL")] = None
+    """Name only this label. May be given several times."""
+
+    deny: Annotated[list[str] | None, Parameter(metavar="LABEL")] = None
+    """Do not name this label. May be given several times."""
+
+    def load(self, model: str | None, *, top_k: int | None, for_people: bool, quiet: bool) -> Classifier:
+        """Open the model that was named, else the default one. See `model_to_use`."""
+        from auscult.classifier import load
+        from auscult.decide import Selection
+
+        opening = self.opening()
+        naming: dict[str, Any] = {
             "top_k": top_k,
             "score_threshold": self.score_threshold,
             "allow": self.allow,
             "deny": self.deny,
         }
-        # What is wrong with them is said before anything is fetched.
-        OpenOptions(**opening)  # type: ignore[arg-type]
-        Selection(**naming)  # type: ignore[arg-type]
-        return load(model_to_use(model, for_people=for_people, quiet=quiet), **opening, **naming)  # type: ignore[arg-type]
+        Selection(**naming)
+        chosen = model_to_use(model, for_people=for_people, quiet=quiet)
+        return load(chosen, quiet=quiet, **opening, **naming)
 
 
 def model_to_use(model: str | None, *, for_people: bool, quiet: bool) -> str:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,7 +99,7 @@ class Checkpoint:
         return _read_json(path) if path.is_file() else {}
 
 
-def find_checkpoint(asked: str, *, revision: str | None = None) -> Checkpoint:
+def find_checkpoint(asked: str, *, revision: str | None = None, quiet: bool = False) -> Checkpoint:
     """A checkpoint by what follows "hf:", fetched from the hub where need be.
 
     Parameters
@@ -106,6 +107,7 @@ def find_checkpoint(asked: str, *, revision: str | None = None) -> Checkpoint:
     asked : a folder; or the name of a repository on the hub, such as "MIT/ast-finetuned-audioset-10-10-0.4593", alone
         or followed by ``@`` and a revision
     revision : commit, tag or branch on the hub; None: that in `asked`, else the newest
+    quiet : show no progress where it is fetched
 
     Raises
     ------
@@ -130,16 +132,16 @@ def find_checkpoint(asked: str, *, revision: str | None = None) -> Checkpoint:
             f"{HF}{asked}: there is no such folder, and it cannot be a name on the hub, which looks like "
             "organisation/model; correct the path or the name"
         )
-    folder, commit = _fetched(name, of_name or revision)
+    folder, commit = _fetched(name, of_name or revision, quiet=quiet)
     return _opened(name, folder, commit)
 
 
-def _fetched(name: str, revision: str | None) -> tuple[Path, str | None]:
+def _fetched(name: str, revision: str | None, *, quiet: bool) -> tuple[Path, str | None]:
     """The snapshot of a repository in the hub's own cache, and its commit. Nothing is fetched that is there."""
     hub = require_extra("huggingface_hub", extra=EXTRA, purpose=PURPOSE)
     errors = require_extra("huggingface_hub.errors", extra=EXTRA, purpose=PURPOSE)
     try:
-        with _quiet_hub(hub):
+        with _quiet_hub(hub, bars=not quiet):
             folder = Path(hub.snapshot_download(name, revision=revision, allow_patterns=list(_WANTED)))
     except errors.GatedRepoError as error:
         raise ModelFileError(
@@ -212,14 +214,21 @@ def _refuse_code(checkpoint: Checkpoint, where: str) -> None:
 
 
 @contextlib.contextmanager
-def _quiet_hub(hub: Any) -> Iterator[None]:
-    """The hub may draw its bars of files that are fetched; it warns of nothing that a user must know."""
+def _quiet_hub(hub: Any, *, bars: bool) -> Iterator[None]:
+    """The hub may draw its `bars` of files that are fetched; it warns of nothing that a user must know."""
     verbosity = hub.logging.get_verbosity()
     hub.logging.set_verbosity_error()
+    hide = not bars and not hub.utils.are_progress_bars_disabled()
+    # Without effect, but for a warning, where the user's environment asks for bars.
+    with warnings.catch_warnings(action="ignore"):
+        if hide:
+            hub.utils.disable_progress_bars()
     try:
         yield
     finally:
         hub.logging.set_verbosity(verbosity)
+        if hide:
+            hub.utils.enable_progress_bars()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

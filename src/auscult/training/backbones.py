@@ -54,15 +54,19 @@ class Backbone:
         return f"{clips}, and that of {self.name}" + (f" ({self.licence})" if self.licence else "")
 
 
-def find_backbone(name: str) -> Backbone:
+def find_backbone(name: str, *, quiet: bool = False) -> Backbone:
     """The backbone of this name.
+
+    Parameters
+    ----------
+    quiet : show no progress where a checkpoint is fetched from the hub
 
     Raises
     ------
     UsageError : where there is none
     """
     if name.startswith(HF):
-        return _hf(name)
+        return _hf(name, quiet=quiet)
     if name not in BACKBONES:
         raise UsageError(
             f"The 'backbone' option of training must be one of {', '.join(NAMES)}, or {HF}NAME_OR_FOLDER. "
@@ -122,14 +126,14 @@ def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> Wav
 # transformers --------------------------------------------------------------------------------------------------------
 
 
-def _hf(name: str) -> Backbone:
+def _hf(name: str, *, quiet: bool) -> Backbone:
     """A transformers checkpoint. Its rate and window are its own, so they are read from its configuration here.
 
     Its name says which revision it is, so that a run can be repeated.
     """
     from auscult.models.nets.hf import WAVEFORM_WINDOW_S, open_backbone
 
-    found = open_backbone(name.removeprefix(HF))
+    found = open_backbone(name.removeprefix(HF), quiet=quiet)
     is_image = found.kind == "image"
     longest_s = MAX_WINDOW_S if is_image else WAVEFORM_WINDOW_S
     if found.max_window_s is not None:
@@ -145,6 +149,7 @@ def _hf(name: str) -> Backbone:
         sample_rate=found.sample_rate,
         features="auscult" if is_image else None,
         max_window_s=longest_s,
+        longest_window_s=found.max_window_s,
         presentations=6_000,
         min_epochs=6,
         max_epochs=20,
@@ -155,5 +160,11 @@ def _hf(name: str) -> Backbone:
 
 BACKBONES: dict[str, Backbone] = {
     "scratch": Backbone("scratch", SCRATCH, _build_scratch, pretrained=False),
-    "yamnet": Backbone("yamnet", YAMNET, _build_yamnet, fetch=_fetch_yamnet, licence=named_model("yamnet").licence),
+    "yamnet": Backbone(
+        "yamnet",
+        YAMNET,
+        _build_yamnet,
+        fetch=lambda quiet: _fetch_yamnet(quiet),
+        licence=named_model("yamnet").licence,
+    ),
 }

@@ -28,7 +28,7 @@ from auscult.progress import progress
 from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
 from auscult.training.options import TrainOptions
-from auscult.training.plan import SCRATCH
+from auscult.training.plan import SCRATCH, check_asked
 from auscult.training.run import Run, train_split
 from auscult.training.summary import write_cross_validation_report
 
@@ -104,6 +104,7 @@ def cross_validate(
     output = Path(output)
     dataset = open_dataset(source)
     splits = fold_splits(dataset, n_folds, options)
+    _check_backbone(options, quiet=quiet)
     jobs = 1 if _only_heads(options) else min(jobs, len(splits))
     if options.threads is None:
         options = replace(options, threads=max(1, available_cores() // jobs))
@@ -121,6 +122,14 @@ def cross_validate(
     write_text(output / "folds.csv", folds_to_csv(done.folds))
     write_cross_validation_report(done, dataset, options)
     return done
+
+
+def _check_backbone(options: TrainOptions, *, quiet: bool) -> None:
+    """What cannot be trained leaves no folder; what has to be fetched is, once and by this process."""
+    if options.backbone != "auto":
+        backbone = find_backbone(options.backbone, quiet=quiet)
+        check_asked(options, backbone.recipe)
+        backbone.fetch(quiet)
 
 
 def _only_heads(options: TrainOptions) -> bool:

@@ -103,12 +103,12 @@ class HfBackbone:
         return built
 
 
-def open_backbone(asked: str, *, revision: str | None = None) -> HfBackbone:
+def open_backbone(asked: str, *, revision: str | None = None, quiet: bool = False) -> HfBackbone:
     """A checkpoint as a backbone, looked at but not loaded.
 
     Parameters
     ----------
-    asked : what follows "hf:", see `find_checkpoint`
+    asked, revision, quiet : see `find_checkpoint`
 
     Raises
     ------
@@ -116,7 +116,7 @@ def open_backbone(asked: str, *, revision: str | None = None) -> HfBackbone:
     MissingExtraError : without the extra `hf`
     """
     auto = require_extra("transformers.models.auto.modeling_auto", extra=EXTRA, purpose=PURPOSE)
-    checkpoint = find_checkpoint(asked, revision=revision)
+    checkpoint = find_checkpoint(asked, revision=revision, quiet=quiet)
     family = checkpoint.model_type
     extractor = checkpoint.read_json("preprocessor_config.json")
     rate = int(extractor.get("sampling_rate", 16000))

@@ -75,7 +75,7 @@ class Runner(Protocol):
 RUNNERS: dict[str, Callable[[Path, OpenOptions], Runner]] = {".onnx": OnnxRunner, ".tflite": TfliteRunner}
 
 
-def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS) -> Runner:
+def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS, *, quiet: bool = False) -> Runner:
     """Open a model: "hf:..." through transformers, a name that auscult knows, else a file by its ending.
 
     Parameters
@@ -83,6 +83,7 @@ def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS
     model : a path, a name such as "yamnet", which has neither folder nor ending and is fetched if need be, or
         "hf:" and the name or folder of a transformers checkpoint
     options : see `OpenOptions`
+    quiet : show no progress where a model is fetched
 
     Raises
     ------
@@ -92,13 +93,13 @@ def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS
     if isinstance(model, str) and model.startswith(HF_PREFIX):
         from auscult.models.runners.hf import HfRunner
 
-        return HfRunner(model.removeprefix(HF_PREFIX), options)
+        return HfRunner(model.removeprefix(HF_PREFIX), options, quiet=quiet)
     path = Path(model)
     if _may_be_a_name(model):
         from auscult.models.registry import MODELS, model_file, named_model
 
         if named := MODELS.get(str(model)):
-            path = model_file(named.name)
+            path = model_file(named.name, quiet=quiet)
             options = replace(options, hop_s=options.hop_s or named.hop_s)
         elif not path.exists():
             named_model(str(model))  # which says what names there are

@@ -49,6 +49,7 @@ class HfRunner:
     asked : what follows "hf:", see `find_checkpoint`
     options : `labels` are what CLAP listens for, or new names for a classifier's classes, in their order; `hop_s` is
         from a window to the next (half a window if not given); `revision` is the hub's
+    quiet : show no progress where it is fetched
 
     Raises
     ------
@@ -57,11 +58,11 @@ class HfRunner:
     MissingExtraError : without the extra `hf`
     """
 
-    def __init__(self, asked: str, options: OpenOptions = NO_OPTIONS) -> None:
+    def __init__(self, asked: str, options: OpenOptions = NO_OPTIONS, *, quiet: bool = False) -> None:
         options.refuse("locale", why="the labels of a transformers checkpoint are in one language")
         for module in ("torch", "transformers", "safetensors"):
             require_extra(module, extra=EXTRA, purpose=PURPOSE)
-        checkpoint = find_checkpoint(asked.removeprefix(HF), revision=options.revision)
+        checkpoint = find_checkpoint(asked.removeprefix(HF), revision=options.revision, quiet=quiet)
         kind = _kind(checkpoint)
         self._model = kind(checkpoint, options)
         self._checkpoint = checkpoint

@@ -166,6 +166,7 @@ class TfliteRunner:
 
 
 _ANOTHER = "export the model again, or fetch another copy"
+_SAMPLE_RATE = "sample_rate= (--sample-rate), in Hz"
 
 
 def _spec(
@@ -230,7 +231,7 @@ def _input_samples(file: TfliteFile, metadata: TfliteMetadata | None) -> int:
 def _sample_rate(metadata: TfliteMetadata | None, options: OpenOptions) -> int:
     stated = metadata.sample_rate if metadata is not None else None
     if stated is None and options.sample_rate is None:
-        raise ModelFileError("does not say its sample rate; name it with the option sample_rate=, in Hz")
+        raise ModelFileError(f"does not say its sample rate; name it with {_SAMPLE_RATE}")
     if stated is not None and options.sample_rate not in (None, stated):
         raise UsageError(
             f"The option 'sample_rate' must be the model's own, {stated}, or left out. Got {options.sample_rate} "
@@ -288,11 +289,11 @@ def _described(
 
 def _unlabelled(main: TfliteSubgraph, metadata: TfliteMetadata | None, options: OpenOptions) -> ModelFileError:
     widths = " or ".join(str(_width(main.tensors[one])) for one in main.outputs)
-    missing = [f"labels=, {widths} names in the order of its output"]
+    missing = [f"labels= (--labels), {widths} names in the order of its output"]
     if options.sample_rate is None and (metadata is None or metadata.sample_rate is None):
-        missing.append("sample_rate=, in Hz")
+        missing.append(_SAMPLE_RATE)
     has = "no TFLite metadata" if metadata is None else "TFLite metadata without labels"
-    return ModelFileError(f"has {has}: what it does not say must be named with the options {' and '.join(missing)}")
+    return ModelFileError(f"has {has}: what it does not say must be named with {' and '.join(missing)}")
 
 
 def _output(main: TfliteSubgraph, number: int) -> _Output:

@@ -11,6 +11,7 @@ import numpy as np
 
 from auscult import Classifier
 from auscult.files import write_text
+from auscult.progress import bytes_in_words
 from tools.starter.attributions import Attribution
 
 _TEMPLATE = Path(__file__).with_name("card.md")
@@ -58,6 +59,7 @@ def card_text(model: Classifier, attributions: Sequence[Attribution]) -> str:
         sample_rate=spec.sample_rate,
         window_s=spec.window_s,
         n_labels=len(head.labels),
+        size=bytes_in_words(model.path.stat().st_size),
         dim=model.embed(np.zeros(spec.window_samples, np.float32)).shape[1],
         n_clips=len(attributions),
         n_recordings=len({one.url for one in attributions}),

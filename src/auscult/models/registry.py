@@ -94,8 +94,8 @@ _STARTER = NamedModel(
     paper="Data: Piczak 2015, ESC: Dataset for Environmental Sound Classification, ACM Multimedia, "
     "doi:10.1145/2733373.2806390",
     url="",
-    sha256="c8c4633e7867d29a93bc449049bb9b466a13b247ffd114c51e5c8efaf45c55be",
-    size_bytes=2_494_535,
+    sha256="4aca9d927c74832253788400f009b7f422fa6c84d08c307aba58e3a78934b8e0",
+    size_bytes=2_494_540,
     packaged="models/starter/starter.onnx",
 )
 

@@ -44,11 +44,12 @@ def read_attributions(folder: Path, dataset: Dataset) -> list[Attribution]:
             lines = (folder / name).read_text(encoding="utf-8").splitlines()
             found |= {line["clip"]: line for text in lines if (line := _LINE.match(text))}
     attributions = []
-    for clip in sorted(dataset.clips(), key=lambda one: one.path.name):
+    for clip in sorted(dataset.clips(), key=lambda one: Path(one.uri).name):
         # The corpus in ESC-50's tree puts the number of the class behind the name that the list has.
-        name = clip.path.stem.rpartition("-")[0]
+        file = Path(clip.uri)
+        name = file.stem.rpartition("-")[0]
         if name not in found:
-            raise DataError(f"{folder}: {clip.path.name} is not in the list of attributions; give ESC-10 with its own.")
+            raise DataError(f"{folder}: {file.name} is not in the list of attributions; give ESC-10 with its own.")
         line = found[name]
         (label,) = clip.labels
         attributions.append(Attribution(name, label, line["title"], line["author"], line["licence"], line["url"]))

@@ -105,7 +105,7 @@ def _against(path: Path, fold: int, dataset: Dataset, foreign: Dataset, work: Pa
 
 
 def _is_unknown(model: Classifier, dataset: Dataset) -> Iterator[bool]:
-    for answer in model.classify_many((clip.path for clip in dataset.clips()), top_k=1):
+    for answer in model.classify_many((clip.source for clip in dataset.clips()), top_k=1):
         yield answer.predictions[0].label == "unknown"
 
 

@@ -64,13 +64,13 @@ def sides_of(net: LeftOut, dataset: Dataset) -> Sides:
     rule = cloud(embeddings[heard], labels[heard], model)
     distances = rule.distances(embeddings)
     distances /= np.median(distances[known])
-    right = [model(clip.path, top_k=1)[0]["label"] == clip.labels[0] for clip in dataset.select(known).clips()]
+    right = [model(clip.source, top_k=1)[0]["label"] == clip.labels[0] for clip in dataset.select(known).clips()]
     return Sides(distances[known], distances[is_unknown], np.array(right))
 
 
 def embed(model: Classifier, dataset: Dataset) -> FloatArray:
     """Embeddings of the clips: float32 (clips, dim), of each the mean of its windows'."""
-    return np.stack([model.embed(clip.path).mean(axis=0) for clip in dataset.clips()])
+    return np.stack([model.embed(clip.source).mean(axis=0) for clip in dataset.clips()])
 
 
 def cloud(

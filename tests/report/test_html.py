@@ -54,8 +54,10 @@ def test_it_is_well_formed_and_speaks_of_everything(page: str) -> None:
     assert sections == ["result", "learning", "confusion", "classes", "mistakes", "model", "data", "repeat"]
     assert [link["href"] for link in outline.all("a")] == [f"#{name}" for name in sections]
     assert len(outline.all("h1")) == 1
-    assert "Clips of each of 4 classes, in each part of the data." in [image["alt"] for image in outline.all("img")]
-    assert all(image["alt"] for image in outline.all("img"))
+    said = [picture["aria-label"] for picture in outline.all("svg")]
+    assert said[-1] == "Clips of each of 4 classes, in each part of the data."
+    assert len(said) == 4
+    assert all([*said, *(image["alt"] for image in outline.all("img"))])
     assert all(heading.get("scope") in ("col", "row") for heading in outline.all("th"))
     assert len(outline.all("caption")) == len(outline.all("table")) == 3
 
@@ -73,8 +75,8 @@ def test_no_script_can_come_in_by_a_name(page: str) -> None:
 
 def test_nothing_is_fetched(page: str) -> None:
     outline = Outline(page)
-    addresses = [attributes.get(key) or "" for _, attributes in outline.elements for key in ("src", "srcset")]
-    assert {address.split(":")[0] for address in addresses if address} == {"data"}
+    addresses = [attributes.get(key) or "" for _, attributes in outline.elements for key in ("src", "srcset", "href")]
+    assert {address.split(":")[0] for address in addresses if address and address[0] != "#"} == {"data"}
     assert "link" not in {name for name, _ in outline.elements}
     assert "url(" not in page
     assert "default-src &#x27;none&#x27;" in page
@@ -132,7 +134,7 @@ def test_a_mistake_may_have_nothing_to_see_or_hear() -> None:
     page = report_html(RunReport("Run", mistakes=(mistake,)))
     assert "a, b taken for nothing clip.wav" in re.sub(r" +", " ", texts(page))
     assert not Outline(page).all("audio")
-    assert not Outline(page).all("img")
+    assert not Outline(page).all("svg")
 
 
 def test_the_same_report_is_the_same_file(run_report: RunReport, page: str, tmp_path: Path) -> None:
@@ -153,6 +155,9 @@ def test_on_paper_it_is_light_and_without_players(page: str, tmp_path: Path, bro
     assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert tab.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     assert tab.evaluate("getComputedStyle(document.querySelector('audio')).display") == "none"
+    cell, number = (f"getComputedStyle(document.querySelector('{one}')).fill" for one in (".cell", ".picture text"))
+    assert tab.evaluate(cell) == "rgb(12, 60, 117)"
+    assert tab.evaluate(number) == "rgb(28, 36, 48)"
     # The light pictures, not those of dark screens.
     # The browser chooses them anew some moments after the medium has changed.
     tab.wait_for_function("[...document.images].every(image => image.currentSrc === image.src)")
@@ -176,9 +181,15 @@ def test_in_a_browser(page: str, tmp_path: Path, browser: Any, scheme: str, widt
     assert said == []
     assert {url.split(":")[0] for url in asked} <= {"file", "data"}
     assert [url for url in asked if url.startswith("file:")] == [path.as_uri()]
-    assert tab.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True] * 5
+    assert tab.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True]
     assert tab.evaluate("[...document.querySelectorAll('audio')].map(a => [a.error, a.duration])") == [[None, 1]]
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    # What is written in a picture stays in it.
+    inside = """svg => [...svg.querySelectorAll('text')].every(text => {
+        const [box, frame] = [text.getBoundingClientRect(), svg.getBoundingClientRect()];
+        return box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
+    })"""
+    assert tab.evaluate(f"[...document.querySelectorAll('svg')].map({inside})") == [True] * 4
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(16, 20, 26)" if scheme == "dark" else "rgb(246, 247, 249)")
     context.close()

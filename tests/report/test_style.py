@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib import resources
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from auscult.report.drawings import DARK_SHARE
 from auscult.report.style import DARK, LIGHT, Theme, new_figure, printable, save_figure, text_over
 
 
@@ -41,6 +44,18 @@ def test_numbers_can_be_read_over_every_colour_of_quantity(theme: Theme, share: 
     assert contrast(text_over(share, theme), behind) >= 3
 
 
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("share", np.linspace(0.03, 1, 40))
+def test_numbers_can_be_read_over_the_cells_of_a_page(theme: Theme, share: float) -> None:
+    """A cell of a page is paper under the strongest colour, as opaque as the share says."""
+    mixed = [
+        round(share * int(theme.strong[i : i + 2], 16) + (1 - share) * int(theme.paper[i : i + 2], 16))
+        for i in (1, 3, 5)
+    ]
+    text = theme.paper if share > DARK_SHARE else theme.ink
+    assert contrast(text, "#{:02x}{:02x}{:02x}".format(*mixed)) >= 3
+
+
 def test_names_from_outside_fit_on_one_line() -> None:
     assert printable("a\nb\x00c\u2028d") == "a b c d"
     assert printable("\udce9") == "\ufffd"
@@ -69,3 +84,11 @@ def test_matplotlib_comes_with_the_first_picture_and_pyplot_never() -> None:
         assert "matplotlib.pyplot" not in sys.modules
     """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_a_page_has_the_colours_of_the_themes() -> None:
+    css = resources.files("auscult.report").joinpath("page.css").read_text(encoding="utf-8")
+    for theme, block in zip((LIGHT, DARK), css.split(":root {")[1:3], strict=True):
+        said = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", block))
+        own = (theme.paper, theme.ink, theme.muted, theme.line, theme.series[0], theme.series[2], theme.strong)
+        assert own == tuple(said[name] for name in ("paper", "ink", "muted", "line", "blue", "green", "strong"))

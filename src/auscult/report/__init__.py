@@ -1,13 +1,11 @@
 """Pictures and pages: records in, files out.
 
-`plots` draws sounds, `charts` draws figures, `html` writes the report of a run. matplotlib (extra ``plot``)
-is imported when the first picture is drawn.
+`plots` draws sounds, `charts` draws figures, both for files; `drawings` draws what pages show, and `html` writes the
+report of a run. matplotlib (extra ``plot``) is imported when the first picture is drawn.
 """
 
 from auscult.report.charts import (
     CurveRow,
-    plot_class_histogram,
-    plot_confusion,
     plot_confusions,
     plot_learning_curves,
 )
@@ -26,9 +24,7 @@ __all__ = [
     "RunReport",
     "Spectrogram",
     "Theme",
-    "plot_class_histogram",
     "plot_classification",
-    "plot_confusion",
     "plot_confusions",
     "plot_examples",
     "plot_learning_curves",

@@ -1,4 +1,4 @@
-"""Pictures of figures: confusion matrices, learning curves, how many clips a class has.
+"""Pictures of figures: confusion matrices, learning curves.
 
 Records in, matplotlib `Figure` out; `save_figure` makes a file of it.
 """
@@ -22,6 +22,8 @@ from auscult.report.style import (
     dress,
     name_ticks,
     new_figure,
+    shown_names,
+    text_ems,
     text_over,
 )
 
@@ -33,35 +35,32 @@ CurveRow = Mapping[str, float | None]
 """An epoch: `epoch`, and any of `train_loss`, `learning_rate`, `val_loss` and other `val_...`; None is a
 gap."""
 
-INCHES_OF_LONGEST_LABEL = 1.6
 # A hundred classes; beyond, a matrix shows its pattern without names and numbers, and memory stays bounded.
 LONGEST_SIDE_IN = 26.0
 MOST_NAMED_CLASSES = 100
 
 
-def plot_confusion(
-    matrix: NDArray[np.int64], labels: Sequence[str], *, normalised: bool, theme: Theme = LIGHT
-) -> Figure:
+def plot_confusions(matrix: NDArray[np.int64], labels: Sequence[str], *, theme: Theme = LIGHT) -> Figure:
     """Which class was taken for which: a row a true class, a column a decision.
+
+    On the left in clips, on the right in percent of the true class; a class without clips has an empty row.
 
     Parameters
     ----------
     matrix : int (true, predicted), clips
     labels : names of the classes, in the order of the matrix
-    normalised : percent of the true class instead of clips; a class without clips has an empty row
     """
     side_in = _side_in(len(labels))
-    figure = new_figure(side_in + INCHES_OF_LONGEST_LABEL, side_in + INCHES_OF_LONGEST_LABEL, theme=theme)
-    _draw_confusion(figure.add_subplot(), matrix, labels, normalised=normalised, theme=theme)
-    return figure
-
-
-def plot_confusions(matrix: NDArray[np.int64], labels: Sequence[str], *, theme: Theme = LIGHT) -> Figure:
-    """The same in counts and, beside it, normalised."""
-    side_in = _side_in(len(labels))
-    figure = new_figure(2 * side_in + 3.4, side_in + INCHES_OF_LONGEST_LABEL + 0.3, theme=theme)
-    for axes, normalised in zip(figure.subplots(1, 2), (False, True), strict=True):
-        _draw_confusion(axes, matrix, labels, normalised=normalised, theme=theme)
+    names = shown_names(labels) if len(labels) <= MOST_NAMED_CLASSES else []
+    names_in = _name_points(len(labels)) / 72 * max(map(text_ems, names), default=0.0)
+    # Everything has its place before anything is drawn: to find one, matplotlib would draw all of it once more.
+    left_in = 0.45 + names_in
+    bottom_in = 0.45 + names_in * math.sin(math.radians(turn_of_names(len(labels))))
+    width_in, height_in = 2 * (left_in + side_in + 0.15), bottom_in + side_in + 0.4
+    figure = new_figure(width_in, height_in, theme=theme, arranged=False)
+    for x_in, normalised in ((left_in, False), (left_in + width_in / 2, True)):
+        place = (x_in / width_in, bottom_in / height_in, side_in / width_in, side_in / height_in)
+        _draw_confusion(figure.add_axes(place), matrix, labels, normalised=normalised, theme=theme)
     return figure
 
 
@@ -85,53 +84,18 @@ def plot_learning_curves(rows: Sequence[CurveRow], *, theme: Theme = LIGHT) -> F
     return figure
 
 
-def plot_class_histogram(labels: Sequence[str], counts: Mapping[str, Sequence[int]], *, theme: Theme = LIGHT) -> Figure:
-    """How many clips each class has, the parts of the data (training, test, ...) one after another in a bar.
-
-    Parameters
-    ----------
-    labels : names of the classes
-    counts : name of the part -> clips of each class, in the order of `labels`
-    """
-    figure = new_figure(7.0, 1.0 + 0.2 * max(3, len(labels)), theme=theme)
-    axes = figure.add_subplot()
-    dress(axes, theme, x="clips")
-    done = np.zeros(len(labels), dtype=np.int64)
-    for index, (part, of_part) in enumerate(counts.items()):
-        axes.barh(
-            range(len(labels)),
-            of_part,
-            left=done,
-            height=0.7,
-            color=theme.series[index % 3],
-            edgecolor=theme.paper,
-            label=part,
-        )
-        done += np.asarray(of_part)
-    for row, total in enumerate(done):
-        axes.annotate(
-            str(total),
-            (total, row),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL_POINTS,
-            color=theme.muted,
-        )
-    name_ticks(axes, labels, along="y", points=SMALL_POINTS)
-    axes.invert_yaxis()
-    axes.margins(x=0.08, y=0.01)
-    axes.tick_params(axis="y", length=0, labelcolor=theme.ink)
-    axes.spines["left"].set_visible(False)
-    if len(counts) > 1:
-        # Bars fill the whole axes: the legend stands above them.
-        _legend(axes, theme, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(counts), borderaxespad=0.2)
-    return figure
-
-
 def _side_in(n_classes: int) -> float:
     # A cell must hold three digits: 0.45 inch for the few, 0.26 at the smallest readable text for the many.
     return min(max(2.4, n_classes * (0.45 if n_classes <= 16 else 0.26)), LONGEST_SIDE_IN)
+
+
+def turn_of_names(n_classes: int) -> float:
+    """Degrees by which the names below a matrix rise, so that neighbours have room."""
+    return 40.0 if n_classes <= 16 else 90.0
+
+
+def _name_points(n_classes: int) -> float:
+    return SMALL_POINTS if n_classes <= 16 else 6.0
 
 
 def _draw_confusion(
@@ -143,25 +107,25 @@ def _draw_confusion(
     title = "Percent of the true class" if normalised else "Clips"
     dress(axes, theme, title=title, x="decided", y="true")
     if len(labels) > MOST_NAMED_CLASSES:
+        axes.set(xticks=[], yticks=[])
         return
-    points = SMALL_POINTS if len(labels) <= 16 else 6.0
+    points = _name_points(len(labels))
     name_ticks(axes, labels, along="y", points=points)
-    name_ticks(axes, labels, along="x", points=points, upright=len(labels) > 16)
+    name_ticks(axes, labels, along="x", points=points, turn=turn_of_names(len(labels)))
     axes.tick_params(length=0, labelcolor=theme.ink)
     for spine in axes.spines.values():
         spine.set_visible(False)
     borders = np.arange(len(labels) + 1) - 0.5
-    axes.set_xticks(borders, minor=True)
-    axes.set_yticks(borders, minor=True)
-    axes.grid(which="minor", color=theme.line, linewidth=0.6)
-    axes.tick_params(which="minor", length=0)
+    # A collection each: a hundred minor ticks would take longer than all the rest.
+    for lines in (axes.hlines, axes.vlines):
+        lines(borders, borders[0], borders[-1], color=theme.line, linewidth=0.6)
     # Zeros are left blank: the eye finds what is there.
     for row, column in np.argwhere(matrix > 0):
         share = float(shares[row, column])
         axes.text(
             column,
             row,
-            _percent(share) if normalised else str(matrix[row, column]),
+            percent(share) if normalised else str(matrix[row, column]),
             ha="center",
             va="center_baseline",
             fontsize=points,
@@ -169,7 +133,12 @@ def _draw_confusion(
         )
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share that is not 0, in whole percent.
+
+    >>> percent(0.875), percent(0.001)
+    ('88', '<1')
+    """
     return "<1" if share < 0.005 else f"{100 * share:.0f}"
 
 
@@ -193,8 +162,4 @@ def _draw_lines(axes: Axes, rows: Sequence[CurveRow], lines: Mapping[str, str], 
     axes.locator_params(axis="x", integer=True)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     if "learning_rate" not in lines:
-        _legend(axes, theme)
-
-
-def _legend(axes: Axes, theme: Theme, **place: Any) -> None:
-    axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=theme.ink, handlelength=1.8, **place)
+        axes.legend(frameon=False, fontsize=TEXT_POINTS - 1, labelcolor=theme.ink, handlelength=1.8)

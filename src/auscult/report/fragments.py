@@ -95,26 +95,25 @@ def bar(share: float, *, low: float | None = None, high: float | None = None) ->
     return element("span", inside, class_="bar", aria_hidden="true")
 
 
-def picture(draw: Callable[..., Figure], *, alt: str, lossless: bool = True, least_px: int = 0) -> Html:
+def picture(draw: Callable[..., Figure], *, alt: str, least_px: int = 0) -> Html:
     """A drawing inside the page, once for light and once for dark screens; on paper it is the light one.
 
     Parameters
     ----------
     draw : gives the figure; called with `theme`
     alt : what can be learned from it
-    lossless : false for spectrograms, which are large and soft
     least_px : narrower than this it scrolls by itself instead of shrinking further
     """
     figure = draw(theme=LIGHT)
     width_in, height_in = figure.get_size_inches()
     dark = element(
         "source",
-        srcset=data_uri(webp_bytes(draw(theme=DARK), lossless=lossless), "image/webp"),
+        srcset=data_uri(webp_bytes(draw(theme=DARK)), "image/webp"),
         media="screen and (prefers-color-scheme: dark)",
     ).removesuffix("</source>")
     light = element(
         "img",
-        src=data_uri(webp_bytes(figure, lossless=lossless), "image/webp"),
+        src=data_uri(webp_bytes(figure), "image/webp"),
         alt=alt,
         width=str(round(width_in * PAGE_DOTS_PER_INCH)),
         height=str(round(height_in * PAGE_DOTS_PER_INCH)),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from auscult.files import write_text
 from auscult.metrics import ClassFigures, Figure, normalise_rows
-from auscult.report.charts import plot_class_histogram, plot_confusion, plot_learning_curves
+from auscult.report.charts import plot_learning_curves
+from auscult.report.drawings import draw_class_bars, draw_confusion, draw_spectrogram
 from auscult.report.fragments import (
     Html,
     bar,
@@ -29,7 +30,6 @@ from auscult.report.fragments import (
     section,
     table,
 )
-from auscult.report.plots import plot_spectrogram
 from auscult.report.run_report import Mistake, ModelFacts, RunReport
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
@@ -164,10 +164,8 @@ def _confusion(report: RunReport) -> Html:
     matrix, labels = report.confusion, report.labels
     pictures = []
     for normalised, what in ((False, "in clips"), (True, "in percent of the true class")):
-        draw = partial(plot_confusion, matrix, labels, normalised=normalised)
         alt = f"Confusion matrix {what}, {int(np.trace(matrix))} of {int(matrix.sum())} clips on the diagonal."
-        least_px = min(150 + 26 * len(labels), 1300) if len(labels) > 4 else 0
-        pictures.append(picture(draw, alt=alt, least_px=least_px))
+        pictures.append(draw_confusion(matrix, labels, normalised=normalised, alt=alt))
     kind = "pair" if len(labels) <= 12 else "stack"
     return joined([element("div", *pictures, class_=kind), _most_confused(matrix, labels)])
 
@@ -219,9 +217,8 @@ def _mistake(mistake: Mistake) -> Html:
     true, predicted = (", ".join(labels) or "nothing" for labels in (mistake.true, mistake.predicted))
     parts = []
     if mistake.spectrogram is not None:
-        draw = partial(plot_spectrogram, mistake.spectrogram, size_in=(3.4, 1.8))
         alt = f"Spectrogram of {mistake.source}, {mistake.spectrogram.duration_s:.1f} seconds."
-        parts.append(picture(draw, alt=alt, lossless=False))
+        parts.append(draw_spectrogram(mistake.spectrogram, alt=alt))
     if mistake.audio is not None:
         source = data_uri(mistake.audio, mistake.media_type)
         label = f"Listen to {mistake.source}"
@@ -273,9 +270,8 @@ def _data(report: RunReport) -> Html:
     facts += [("Split", escaped(data.split)), ("Digest", element("code", escaped(data.digest)))]
     if not data.clips_of_classes:
         return definitions(facts)
-    draw = partial(plot_class_histogram, report.labels, data.clips_of_classes)
     alt = f"Clips of each of {len(report.labels)} classes, in each part of the data."
-    return joined([definitions(facts), picture(draw, alt=alt, least_px=520)])
+    return joined([definitions(facts), draw_class_bars(report.labels, data.clips_of_classes, alt=alt)])
 
 
 def _repeat(report: RunReport) -> Html:

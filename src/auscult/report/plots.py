@@ -113,7 +113,7 @@ def plot_examples(examples: Sequence[tuple[str, FloatArray]], *, theme: Theme = 
     for axes in grid.flat[len(examples) :]:
         axes.set_visible(False)
     for axes, (title, log_mel) in zip(grid.flat, examples, strict=False):
-        low, high = _range_of_colors(log_mel)
+        low, high = range_of_colors(log_mel)
         axes.imshow(
             log_mel,
             origin="lower",
@@ -129,8 +129,8 @@ def plot_examples(examples: Sequence[tuple[str, FloatArray]], *, theme: Theme = 
 
 
 def _draw_spectrogram(axes: Axes, spectrogram: Spectrogram) -> None:
-    values = _fewer_columns(spectrogram.log_mel)
-    low, high = _range_of_colors(values)
+    values = fewer_columns(spectrogram.log_mel)
+    low, high = range_of_colors(values)
     n_mels = len(values)
     axes.imshow(
         values,
@@ -142,6 +142,13 @@ def _draw_spectrogram(axes: Axes, spectrogram: Spectrogram) -> None:
         extent=(0, spectrogram.duration_s, -0.5, n_mels - 0.5),
         interpolation="nearest",
     )
+    marks = frequency_marks(spectrogram)
+    axes.set_yticks([row for row, _ in marks], [name for _, name in marks])
+
+
+def frequency_marks(spectrogram: Spectrogram) -> list[tuple[float, str]]:
+    """Round frequencies in Hz, high ones first, each with the row that peaks there."""
+    n_mels = len(spectrogram.log_mel)
     peaks_hz = spectrogram.band_edges_hz[1:-1]
     shown_hz = [hz for hz in ROUND_HZ if peaks_hz[0] <= hz <= peaks_hz[-1]]
     rows = np.interp(shown_hz, peaks_hz, np.arange(n_mels))
@@ -150,7 +157,7 @@ def _draw_spectrogram(axes: Axes, spectrogram: Spectrogram) -> None:
     for i in reversed(range(len(rows))):
         if not kept or rows[kept[-1]] - rows[i] >= n_mels / 12:
             kept.append(i)
-    axes.set_yticks([rows[i] for i in kept], [f"{shown_hz[i]:,}".replace(",", " ") for i in kept])
+    return [(float(rows[i]), f"{shown_hz[i]:,}".replace(",", " ")) for i in kept]
 
 
 def _draw_waveform(axes: Axes, waveform: Waveform, theme: Theme) -> None:
@@ -198,15 +205,14 @@ def _draw_scores(axes: Axes, scores: Scores, order: NDArray[np.intp], theme: The
             )
 
 
-def _fewer_columns(log_mel: FloatArray) -> FloatArray:
-    """At most `COLUMNS` frames, each the loudest of those it stands for, so that short events
-    stay visible."""
-    per_column = math.ceil(log_mel.shape[1] / COLUMNS)
+def fewer_columns(log_mel: FloatArray, most: int = COLUMNS) -> FloatArray:
+    """At most that many frames, each the loudest of those it stands for, so that short events stay visible."""
+    per_column = math.ceil(log_mel.shape[1] / most)
     starts = np.arange(0, log_mel.shape[1], per_column)
     return np.asarray(np.maximum.reduceat(log_mel, starts, axis=1))
 
 
-def _range_of_colors(log_mel: FloatArray) -> tuple[float, float]:
+def range_of_colors(log_mel: FloatArray) -> tuple[float, float]:
     """The quietest twentieth is dark; one value throughout (silence) is dark as well."""
     low, high = float(np.quantile(log_mel, 0.05)), float(log_mel.max())
     return low, high if high > low else low + 1

@@ -8,6 +8,7 @@ meaning rests on colour alone.
 from __future__ import annotations
 
 import io
+import unicodedata
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,12 +48,15 @@ LIGHT = Theme("#ffffff", "#1c2430", "#5f6b7a", "#e2e6eb", ("#1f66ad", "#c8691c",
 DARK = Theme("#171c23", "#e6eaf0", "#9aa5b4", "#2d3641", ("#74b0ee", "#eda35f", "#72cba8"), "#a9d2ff")
 
 
-def new_figure(width_in: float, height_in: float, *, theme: Theme) -> Figure:
-    """An empty figure of that size in inches, whose parts arrange themselves."""
+def new_figure(width_in: float, height_in: float, *, theme: Theme, arranged: bool = True) -> Figure:
+    """An empty figure of that size in inches, whose parts find their places themselves if `arranged`."""
     figure_module = require_extra("matplotlib.figure", extra="plot", purpose="drawing pictures")
     agg = require_extra("matplotlib.backends.backend_agg", extra="plot", purpose="drawing pictures")
     figure: Figure = figure_module.Figure(
-        figsize=(width_in, height_in), dpi=DOTS_PER_INCH, layout="constrained", facecolor=theme.paper
+        figsize=(width_in, height_in),
+        dpi=DOTS_PER_INCH,
+        layout="constrained" if arranged else None,
+        facecolor=theme.paper,
     )
     agg.FigureCanvasAgg(figure)
     return figure
@@ -69,9 +73,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
     write_bytes(path, _rendered(figure, format="png", metadata={"Software": None}))
 
 
-def webp_bytes(figure: Figure, *, lossless: bool) -> bytes:
-    """A figure as WebP, for pages: half of PNG's bytes, or less where `lossless` is false (spectrograms)."""
-    return _rendered(figure, format="webp", pil_kwargs={"lossless": True} if lossless else {"quality": 85})
+def webp_bytes(figure: Figure) -> bytes:
+    """A figure as WebP, for pages: half of PNG's bytes."""
+    return _rendered(figure, format="webp", pil_kwargs={"lossless": True})
 
 
 def _rendered(figure: Figure, **how: Any) -> bytes:
@@ -107,6 +111,15 @@ def printable(text: str, *, limit: int | None = None) -> str:
     return f"{text[: limit // 2]}…{text[len(text) - (limit - 1) // 2 :]}"
 
 
+def text_ems(text: str) -> float:
+    """About how wide a line of text is in most fonts, in multiples of their size; rather too much than too little.
+
+    >>> text_ems("rain"), text_ems("雨")
+    (2.4, 1.0)
+    """
+    return sum(1.0 if unicodedata.east_asian_width(character) in "WF" else 0.6 for character in text)
+
+
 def dress(axes: Axes, theme: Theme, *, title: str = "", x: str = "", y: str = "") -> None:
     """Quiet axes: no box, thin lines, small text, the title at the left."""
     axes.set_facecolor(theme.paper)
@@ -134,11 +147,16 @@ def text_over(share: float, theme: Theme) -> str:
     return theme.paper if share > 0.42 else theme.ink
 
 
-def name_ticks(axes: Axes, labels: Sequence[str], *, along: str, points: float, upright: bool = False) -> None:
-    """A label for each row or column of a matrix, shortened to what fits."""
-    names = [printable(label, limit=32) for label in labels]
+def shown_names(labels: Sequence[str]) -> list[str]:
+    """Labels on one line each, shortened to what fits beside a picture."""
+    return [printable(label, limit=32) for label in labels]
+
+
+def name_ticks(axes: Axes, labels: Sequence[str], *, along: str, points: float, turn: float = 0.0) -> None:
+    """A label for each row or column of a matrix, shortened to what fits; those of columns rise by `turn` degrees."""
+    names = shown_names(labels)
     if along == "y":
         axes.set_yticks(range(len(names)), names, fontsize=points, **PLAIN)
         return
-    turned = {"rotation": 90} if upright else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-    axes.set_xticks(range(len(names)), names, fontsize=points, **turned, **PLAIN)
+    anchored: dict[str, Any] = {} if turn == 90 else {"ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names)), names, fontsize=points, rotation=turn, **anchored, **PLAIN)

@@ -52,7 +52,7 @@ def atomic_path(path: str | Path, *, remedy: str = "choose another place with -o
         temporary = Path(name)
         yield temporary
         _flush_to_disk(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     except OSError as error:
         raise _output_error(path, error, remedy) from error
@@ -122,8 +122,11 @@ def _flush_to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _umask() -> int:
-    # The only portable way to read the mask is to set it; mkstemp makes files 0600, which others could not read.
+def umask() -> int:
+    """Which permissions new files do not get; `mkstemp` makes files 0600, which others could not read.
+
+    Not for several threads at once: the only portable way to read the mask is to set it.
+    """
     mask = os.umask(0)
     os.umask(mask)
     return mask

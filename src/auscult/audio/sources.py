@@ -31,6 +31,23 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
+class NamedPath(os.PathLike[str]):
+    """A file that people know by another name than its path: one of a store, where files are named by their content.
+
+    Examples
+    --------
+    >>> source_name(NamedPath("store/content/0a/0a1b", "store/birds@3: dog/1.wav"))
+    'store/birds@3: dog/1.wav'
+    """
+
+    path: str
+    name: str
+
+    def __fspath__(self) -> str:
+        return self.path
+
+
+@dataclass(frozen=True)
 class SoundFile:
     """The bytes of a sound as an open regular file, at its beginning."""
 
@@ -47,6 +64,8 @@ def source_name(source: Source) -> str:
     >>> source_name("dog.wav"), source_name(b"RIFF...")
     ('dog.wav', '<bytes>')
     """
+    if isinstance(source, NamedPath):
+        return printable(source.name)
     if isinstance(source, str | os.PathLike):
         return printable(source)
     if isinstance(source, bytes | bytearray | memoryview):

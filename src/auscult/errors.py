@@ -61,7 +61,7 @@ class InputError(AuscultError):
     def __init__(self, source: str, kind: InputErrorKind, problem: str, next_step: str) -> None:
         super().__init__(source, kind, problem, next_step)
         self.source = source
-        self.kind = kind
+        self.kind: InputErrorKind = kind
         self.problem = problem
         self.next_step = next_step
 

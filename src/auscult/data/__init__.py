@@ -4,7 +4,8 @@ Everything here ends in one record, `Dataset`; nothing here decodes samples. Nee
 """
 
 from auscult.data.cache import WaveformCache, default_cache_folder, waveform_key
-from auscult.data.dataset import Dataset, open_dataset
+from auscult.data.dataset import Dataset
+from auscult.data.opening import Chosen, open_dataset
 from auscult.data.schema import Clip, SourceKind, Task, clip_schema
 from auscult.data.splits import (
     Split,
@@ -17,6 +18,7 @@ from auscult.data.splits import (
 )
 
 __all__ = [
+    "Chosen",
     "Clip",
     "Dataset",
     "SourceKind",

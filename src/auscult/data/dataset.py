@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,16 @@ from numpy.typing import NDArray
 from auscult.data.assemble import assemble, check_labels
 from auscult.data.grouping import merged_groups
 from auscult.data.listing import Listing
-from auscult.data.readers import read_csv, read_folder
+from auscult.data.narrowing import narrowed, relabelled
+from auscult.data.readers import read_folder
+from auscult.data.readers.annotations import CutPlan, list_annotations
+from auscult.data.readers.files import list_arrays, list_files
+from auscult.data.readers.rows import TableFields, TableForm, list_table
 from auscult.data.schema import Clip, SourceKind, Task, clip_schema
 from auscult.data.sounds import ArraySounds, FolderSounds, Sounds
+from auscult.data.tables import read_table, table_of
 from auscult.errors import DataError, InputError
-from auscult.files import printable
+from auscult.extras import require_extra
 from auscult.records import FloatArray, Label
 
 if TYPE_CHECKING:
@@ -95,46 +101,150 @@ class Dataset:
         return cls._from_listing(read_folder(path))
 
     @classmethod
-    def from_csv(
-        cls,
-        path: str | Path,
-        *,
-        path_column: str | None = None,
-        label_column: str | None = None,
-        label_delimiter: str | None = None,
-        root: str | Path | None = None,
-    ) -> Dataset:
-        """Read a table of paths and labels: UTF-8, a header, fields separated by ``,`` ``;`` ``|`` or tab.
+    def from_csv(cls, path: str | Path, **form: Unpack[TableFields]) -> Dataset:
+        """Read a table of paths and labels: ``.parquet``, ``.jsonl`` (an object a line), or else CSV.
+
+        A CSV is UTF-8 with a header; its fields are separated by ``,`` ``;`` ``|`` or tab.
 
         Parameters
         ----------
-        path : the CSV file
-        path_column : default: the one called path, file, filename, file_name, filepath or file_path
-        label_column : default: the one called label, class, category or target
+        path : the table
+        path_column : default: the one called path, file, filename, file_name, filepath, file_path or uri
+        label_column : default: the one called label, labels, class, category or target. A field may be a list of
+            labels, or an object of labels and weights in [0, 1], where the form of the table has such
+        label_columns : instead, a column for each class, with its weight, or 1 and 0
         label_delimiter : splits the labels of a multi-label clip; never guessed, so that "car, horn" is one
             class
-        root : folder that relative paths start from; default: the CSV's own
+        labelled : False: labels are not read, and need not be there
+        task : ``single_label`` or ``multi_label``; default: what the table says or shows, see below
+        root : folder that relative paths start from; default: the table's own
+        resolve : a function from what stands in the path column to a path
 
         Columns called ``split``, ``fold`` and ``group`` are read too; one without any value is as good as none.
-        A clip whose split is ``left_out`` is in no part.
+        A clip whose split is ``left_out`` is in no part; ``label_weight`` is that of the row's label. With ``start_s``
+        and ``end_s`` (or ``start_time`` and ``end_time``), in seconds, a row is a part of its file. All other columns
+        are kept as they are.
 
-        The task is multi-label with `label_delimiter`, where a column ``task`` says ``multi_label`` in every row, or
-        where at least one file in twenty stands in several rows under different labels; fewer are taken for mistakes
-        and refused. In a multi-label table an empty label means that no class applies. The ``split.csv`` of a
-        training run is such a table.
+        The task is multi-label with `label_delimiter`, where a column ``task`` says ``multi_label`` in every row,
+        where fields are lists, where weights do not sum to one, or where at least one file in twenty stands in
+        several rows under different labels; fewer are taken for mistakes and refused. In a multi-label table an
+        empty label means that no class applies. The ``split.csv`` of a training run is such a table.
 
         Raises
         ------
         DataError : unreadable table, unclear columns, no rows, a few files under several labels
         """
-        listing = read_csv(
-            path,
-            path_column=path_column,
-            label_column=label_column,
-            label_delimiter=label_delimiter,
-            root=root,
-        )
-        return cls._from_listing(listing)
+        table = Path(os.path.abspath(path))
+        return cls._from_listing(list_table(read_table(table), TableForm(**form), base=table.parent, source_kind="csv"))
+
+    @classmethod
+    def from_table(cls, table: Any, **form: Unpack[TableFields]) -> Dataset:
+        """Read a table in memory: a data frame of pandas or polars, an Arrow table, or a list of dicts.
+
+        Parameters and rules as in `from_csv`; relative paths start from `root`, or else from the working folder.
+
+        Raises
+        ------
+        DataError : no such table, unclear columns, no rows, a few files under several labels
+
+        Examples
+        --------
+        >>> Dataset.from_table([{"path": "gone.wav", "label": "dog"}])
+        Traceback (most recent call last):
+        auscult.errors.DataError: ...none of the 1 sounds listed there can be used. ...
+        """
+        return cls._from_listing(list_table(table_of(table), TableForm(**form), base=Path.cwd(), source_kind="table"))
+
+    @classmethod
+    def from_files(
+        cls,
+        files: Iterable[str | os.PathLike[str]],
+        labels: Iterable[Any] | None = None,
+        *,
+        splits: Iterable[str | None] | None = None,
+        groups: Iterable[str | None] | None = None,
+    ) -> Dataset:
+        """Take files that are named one by one.
+
+        Parameters
+        ----------
+        files : paths
+        labels : for each file its label, a list of labels, or a dict of labels and weights in [0, 1]; None: nobody
+            has said what they hold, and they can be classified, but not learned from
+        splits : for each file ``train``, ``validation`` or ``test``
+        groups : for each file its recording: what must not stand on both sides of a split
+
+        Raises
+        ------
+        DataError : no file, or another number of labels
+        """
+        return cls._from_listing(list_files(files, labels, {"split": splits, "group": groups}))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: Iterable[Any],
+        labels: Iterable[Any] | None = None,
+        *,
+        sample_rate: int | None = None,
+        splits: Iterable[str | None] | None = None,
+        groups: Iterable[str | None] | None = None,
+    ) -> Dataset:
+        """Take sounds in memory; they stay there as long as the dataset.
+
+        Parameters
+        ----------
+        arrays : for each clip its samples `(samples,)`, of numpy or torch, in [-1, 1] (integers are scaled to that),
+            a `Sound`, or ``{"array": samples, "sampling_rate": rate}``; `(clips, samples)` is such a series too
+        labels, splits, groups : as in `from_files`
+        sample_rate : Hz, of those that do not say their own
+
+        Raises
+        ------
+        DataError : no sound, no rate, or another number of labels
+
+        Examples
+        --------
+        >>> noise = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8000)).astype(np.float32)
+        >>> Dataset.from_arrays(noise, ["hiss", "hush"], sample_rate=8000)
+        Dataset(2 clips, 2 classes, single_label, arrays, root='.')
+        """
+        return cls._from_listing(list_arrays(arrays, labels, sample_rate, {"split": splits, "group": groups}))
+
+    @classmethod
+    def from_annotations(
+        cls,
+        source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+        *,
+        audio: str | os.PathLike[str] | None = None,
+        label_column: str | None = None,
+        clip_s: float | None = None,
+        hop_s: float | None = None,
+        min_overlap_s: float = 0.25,
+        keep_empty: bool = False,
+    ) -> Dataset:
+        """Cut recordings into clips by what annotations say happens when.
+
+        Parameters
+        ----------
+        source : an annotation file, several, or a folder of them: Raven selection tables, Audacity label tracks, ELAN
+            documents (``.eaf``), and CSV with a start, an end and a label, as BirdNET-Analyzer writes it
+        audio : folder of the recordings, or the recording; default: beside the annotations. A recording is the one
+            that is named in the file, or the one that the file is named after
+        label_column : of a table; default: the first of the usual ones
+        clip_s : cut recordings evenly into clips of so many seconds; default: each annotation is a clip
+        hop_s : from one clip's start to the next; default `clip_s`
+        min_overlap_s : a clip has a label if so much of the annotation lies within it, or all of it
+        keep_empty : also keep clips without a label, as examples of no class
+
+        Where clips have several labels, or none, the task is multi-label. Clips of one recording are one group.
+
+        Raises
+        ------
+        DataError : a file that is no such annotation, or names no recording that is there
+        """
+        plan = CutPlan(clip_s, hop_s, min_overlap_s, keep_empty)
+        return cls._from_listing(list_annotations(source, audio=audio, label_column=label_column, plan=plan))
 
     @classmethod
     def _from_listing(cls, listing: Listing) -> Dataset:
@@ -167,6 +277,52 @@ class Dataset:
         if indices.size and (indices.min() < 0 or indices.max() >= len(self)):
             raise ValueError(f"Row numbers must lie in [0, {len(self)}). Got {indices.min()} to {indices.max()}.")
         return replace(self, table=self.table.take(indices))
+
+    def map_labels(self, to: Mapping[str, str]) -> Dataset:
+        """The same clips under other labels, several of which may become one.
+
+        Parameters
+        ----------
+        to : for every label of the dataset the label that takes its place; others are not looked at
+
+        Where two labels of a clip become one, it weighs what both did, and one at most.
+
+        Raises
+        ------
+        DataError : a label that is not in `to`
+        """
+        return relabelled(self, to)
+
+    def only(
+        self,
+        *,
+        labels: Sequence[str] | None = None,
+        folds: Sequence[int] | None = None,
+        splits: Sequence[str] | None = None,
+        clips: Sequence[str] | None = None,
+    ) -> Dataset:
+        """The clips that are under one of these labels, in one of these folds, in one of these parts, and so on.
+
+        Parameters
+        ----------
+        labels : those of other classes are left out, and the classes too; of a clip with several labels, the others
+        folds, splits : of the official folds, of ``train``, ``validation`` and ``test``
+        clips : patterns of `uri`, such as ``"2024/*.wav"``
+
+        Raises
+        ------
+        DataError : something that the dataset does not have, or no clip left
+        """
+        return narrowed(self, labels=labels, folds=folds, splits=splits, clips=clips)
+
+    def to_arrow(self) -> pa.Table:
+        """The table of clips; see `schema.clip_schema`."""
+        return self.table
+
+    def to_pandas(self) -> Any:
+        """The table of clips as a data frame of pandas, which must be installed."""
+        require_extra("pandas", extra="data", purpose="making data frames")
+        return self.table.to_pandas()
 
     def clips(self) -> list[Clip]:
         """The rows as records, in order."""
@@ -229,24 +385,6 @@ class Dataset:
             None if weights is None else tuple(label for label, weight in weights.items() if weight > 0)
             for weights in self._weights
         ]
-
-
-def open_dataset(source: str | Path | Dataset) -> Dataset:
-    """A dataset from whatever names one: a folder, a ``.csv`` or ``.tsv`` file, or a dataset already open.
-
-    Raises
-    ------
-    DataError : nothing there, or nothing that is read as a dataset
-    """
-    if isinstance(source, Dataset):
-        return source
-    path = Path(source)
-    if path.is_dir():
-        return Dataset.from_folder(path)
-    if path.suffix.lower() in (".csv", ".tsv"):
-        return Dataset.from_csv(path)
-    found = "There is no such file or folder" if not path.exists() else "This is neither"
-    raise DataError(f"{printable(path)}: a dataset is a folder of sounds or a CSV file. {found}; check the path.")
 
 
 def _check_columns(table: pa.Table) -> None:

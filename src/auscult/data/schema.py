@@ -10,7 +10,8 @@ from auscult.data.sounds import Sounds
 from auscult.extras import require_extra
 
 Task = Literal["single_label", "multi_label"]
-SourceKind = Literal["esc50", "urbansound8k", "split_folders", "class_folders", "csv", "table"]
+CorpusKind = Literal["esc50", "urbansound8k", "fsdd", "speech_commands", "yesno", "fsd50k", "fma_small"]
+SourceKind = CorpusKind | Literal["split_folders", "class_folders", "csv", "annotations", "files", "arrays", "table"]
 
 # In a table on disk: a clip that is in no part of the split.
 LEFT_OUT = "left_out"
@@ -56,6 +57,11 @@ def clip_schema() -> Any:
             pa.field("n_frames", pa.int64()),
         ]
     )
+
+
+def schema_names() -> frozenset[str]:
+    """The names of `clip_schema`'s columns."""
+    return frozenset(clip_schema().names)
 
 
 def make_clip_id(content_sha256: str, start: int | None = None, end: int | None = None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,9 @@ PARTS = ("train", "validation", "test")
 # Corpora whose folds everybody uses. ESC-50 has four recordings in two folds each; its test
 # parts stay official.
 OFFICIAL_FOLDS = ("esc50", "urbansound8k")
+# Corpora whose train, validation and test parts everybody uses, and those where these hold the same speakers on purpose.
+OFFICIAL_PARTS = ("speech_commands", "fsd50k", "fma_small")
+PARTS_OF_SAME_SPEAKERS = ("fsdd",)
 
 
 def _none() -> Indices:
@@ -52,10 +56,11 @@ class Split:
     def to_csv(self, dataset: Dataset, path: str | Path) -> None:
         """Write which clip is in which part, as a table that `Dataset.from_csv` reads.
 
-        The columns are ``clip_id, path, label, split, fold, group, task``; a row a clip of `dataset`, and for one with
-        several labels a row a label. The split of a clip in no part is ``left_out``. Paths start at the table's folder,
-        so that both can be moved together; they are absolute where the two have only the root of the disk in common,
-        or where links lead to that folder. Weights of labels, and ranges of files, are not kept.
+        The columns are ``clip_id, path, start_s, end_s, label, label_weight, split, fold, group, task``; a row a clip
+        of `dataset`, and for one with several labels a row a label. The split of a clip in no part is ``left_out``.
+        Paths start at the table's folder, so that both can be moved together; they are absolute where the two have only
+        the root of the disk in common, or where links lead to that folder. Of sounds that are no files, the name is
+        kept.
 
         Raises
         ------
@@ -65,13 +70,36 @@ class Split:
         for part in PARTS:
             part_of[getattr(self, part)] = part
         folder = Path(os.path.abspath(path)).parent
+        weights = dataset.table["labels"].to_pylist()
         rows = [
-            [clip.clip_id, _path_of(clip, folder), label, part, clip.fold, clip.group, dataset.task]
-            for clip, part in zip(dataset.clips(), part_of.tolist(), strict=True)
-            for label in clip.labels or ("",)
+            [
+                clip.clip_id,
+                _path_of(clip, folder),
+                *_range_in_words(clip),
+                *_label_in_words(label),
+                part,
+                clip.fold,
+                clip.group,
+                dataset.task,
+            ]
+            for clip, labels, part in zip(dataset.clips(), weights, part_of.tolist(), strict=True)
+            for label in labels or (None,)
         ]
-        header = ["clip_id", "path", "label", "split", "fold", "group", "task"]
+        header = ["clip_id", "path", "start_s", "end_s", "label", "label_weight", "split", "fold", "group", "task"]
         write_text(path, csv_text(header, rows))
+
+
+def _range_in_words(clip: Clip) -> tuple[float | None, float | None]:
+    """Times of a part of a sound; nothing for a whole one."""
+    start_s, end_s = clip.range_s()
+    return start_s or None, end_s
+
+
+def _label_in_words(label: dict[str, Any] | None) -> tuple[str, float | None]:
+    """A label and its weight, which goes without saying where it is one."""
+    if label is None:
+        return "", None
+    return label["id"], None if label["weight"] == 1 else label["weight"]
 
 
 def _path_of(clip: Clip, folder: Path) -> str:
@@ -131,6 +159,9 @@ def fold_split(dataset: Dataset, fold: int, *, allow_leakage: bool = False) -> S
 def given_split(dataset: Dataset, *, allow_leakage: bool = False) -> Split:
     """The train, validation and test parts that the dataset came with.
 
+    In a corpus of `OFFICIAL_PARTS`, clips of a recording that is also in the test part are left out of the others. In
+    one of `PARTS_OF_SAME_SPEAKERS` the parts leak by design, which `Split.leaking_groups` and a note tell.
+
     Raises
     ------
     DataError : no such parts, no train part, a class that is not in it, or parts that leak (unless
@@ -145,7 +176,10 @@ def given_split(dataset: Dataset, *, allow_leakage: bool = False) -> Split:
             "add train/ beside the other folders, or let the clips be split."
         )
     split = Split("given", parts["train"], parts["validation"], parts["test"])
-    return _checked(dataset, split, allow_leakage=allow_leakage)
+    if dataset.source_kind in OFFICIAL_PARTS and not allow_leakage:
+        return _official_parts(dataset, split)
+    by_design = dataset.source_kind in PARTS_OF_SAME_SPEAKERS
+    return _checked(dataset, split, allow_leakage=allow_leakage or by_design)
 
 
 def holdout(dataset: Dataset, *, fraction: float, seed: int) -> Split:
@@ -244,16 +278,29 @@ def _notes_on_kept(dataset: Dataset, counts: GroupCounts, kept: NDArray[np.bool_
     )
 
 
+def _official_parts(dataset: Dataset, split: Split) -> Split:
+    """The parts as they were published, without what would leak into the test part."""
+    split = _without_test_recordings(dataset, split)
+    groups = dataset.groups()
+    tested = np.isin(groups[split.validation], groups[split.test])
+    split = replace(split, validation=split.validation[~tested])
+    _check_classes(dataset, split)
+    if shared := set(groups[split.train]) & set(groups[split.validation]):
+        note = (
+            f"{len(shared)} groups (recordings) have clips in the train and in the validation part, as those who made "
+            "the corpus chose them; none has in the test part."
+        )
+        return replace(split, notes=(*split.notes, note))
+    return split
+
+
 def _without_test_recordings(dataset: Dataset, split: Split) -> Split:
     groups = dataset.groups()
     shared = np.isin(groups[split.train], groups[split.test])
     if not shared.any():
         return split
     left_out = dataset.select(split.train[shared]).table["uri"].to_pylist()
-    note = (
-        f"{len(left_out)} training clips are left out, as the test fold has clips of the same "
-        f"recordings: {some(left_out)}."
-    )
+    note = f"{len(left_out)} training clips are left out, as clips of the same recordings are tested: {some(left_out)}."
     return replace(split, train=split.train[~shared], notes=(*split.notes, note))
 
 

@@ -1,15 +1,19 @@
-"""Tables on disk, and the files that their rows name."""
+"""Tables on disk and in memory, and the files that their rows name."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from auscult.data.listing import nfc
 from auscult.errors import DataError
+from auscult.extras import require_extra
 from auscult.files import printable
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -17,45 +21,130 @@ DELIMITERS = (",", ";", "\t", "|")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a table: its line in the file, counted from 1, and its fields as text, by column."""
+    """One row of a table: its number in the source, counted from 1, what is counted there, and its fields by column."""
 
-    line: int
-    fields: dict[str, str]
+    number: int
+    fields: Mapping[str, Any]
+    unit: str = "line"
 
-    def __getitem__(self, column: str) -> str:
+    def __getitem__(self, column: str) -> Any:
         return self.fields[column]
 
+    @property
+    def place(self) -> str:
+        return f"{self.unit} {self.number}"
 
-def read_table(path: Path) -> tuple[list[str], list[Row]]:
-    """Columns and rows of a CSV file with a header, all values as text.
+    @property
+    def where(self) -> str:
+        """What messages call the row."""
+        return f"{self.place} of the table"
 
-    The field delimiter is the one that cuts the header into most columns. Blank lines are skipped.
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of a source. `name` is what messages call it; every row has the columns of the `header`."""
+
+    name: str
+    header: list[str]
+    rows: list[Row]
+
+
+def read_table(path: Path) -> Table:
+    """Rows of a file: ``.jsonl`` and ``.parquet`` by their ending, anything else as CSV.
 
     Raises
     ------
-    DataError : no such file, not UTF-8, not a table, a row that does not fit the header, no rows
+    DataError : no such file, no table of that form, no rows
     """
-    text = _read_text(path)
-    delimiter = _field_delimiter(text)
+    readers = {".jsonl": _read_json_lines, ".parquet": _read_parquet}
+    table = readers.get(path.suffix.lower(), _read_csv)(path)
+    if not table.rows:
+        raise DataError(f"{table.name}: a header and at least one row are needed. Got no rows instead.")
+    return table
+
+
+def table_of(frame: Any) -> Table:
+    """Rows of a table in memory: of pandas, polars or Arrow (whatever Arrow's C stream reaches), or a list of dicts.
+
+    Raises
+    ------
+    DataError : none of these, or no rows
+    """
+    pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        if isinstance(frame, Sequence):
+            arrow = pa.Table.from_pylist(list(frame))
+        elif hasattr(frame, "__arrow_c_stream__"):
+            arrow = pa.table(frame)
+        else:
+            arrow = pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, AttributeError, TypeError) as error:
+        raise DataError(
+            "A table must be a data frame of pandas or polars, an Arrow table, or a list of dicts. "
+            f"Got {type(frame).__name__} instead ({error})."
+        ) from error
+    if not arrow.num_rows:
+        raise DataError("A table must have at least one row. Got none instead.")
+    return _from_arrow("the table", arrow)
+
+
+def _from_arrow(name: str, arrow: Any) -> Table:
+    rows = [Row(number, fields, "row") for number, fields in enumerate(arrow.to_pylist(), start=1)]
+    return Table(name, list(arrow.column_names), rows)
+
+
+def _read_parquet(path: Path) -> Table:
+    pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
+    parquet = require_extra("pyarrow.parquet", extra="data", purpose="reading datasets")
+    try:
+        return _from_arrow(printable(path), parquet.read_table(path))
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{printable(path)}: not a Parquet file that can be read ({error}); save it again.") from error
+
+
+def _read_json_lines(path: Path) -> Table:
+    """One JSON object a line; a field that an object does not have is null."""
+    rows = []
+    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except ValueError as error:
+            raise DataError(f"{printable(path)}, line {number}: not JSON ({error}); write an object a line.") from error
+        if not isinstance(fields, dict):
+            raise DataError(
+                f"{printable(path)}, line {number}: a row must be a JSON object. Got {line[:40]!r} instead."
+            )
+        rows.append((number, fields))
+    header = list(dict.fromkeys(name for _, fields in rows for name in fields))
+    whole = [Row(number, {name: fields.get(name) for name in header}) for number, fields in rows]
+    return Table(printable(path), header, whole)
+
+
+def _read_csv(path: Path) -> Table:
+    """A CSV file with a header, all values as text.
+
+    The field delimiter is the one that cuts the header into most columns. Blank lines are skipped.
+    """
+    content = _read_text(path)
+    delimiter = _field_delimiter(content)
+    try:
+        reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, values) for values in reader if any(values)]
     except csv.Error as error:
         raise DataError(f"{printable(path)}: not a table that can be read ({error}); save it again as CSV.") from error
-    if not rows:
-        raise DataError(f"{printable(path)}: a header and at least one row are needed. Got no rows instead.")
     if len(set(header)) < len(header):
         raise DataError(f"{printable(path)}: each column must have a name of its own. Got {header} instead.")
     for line, values in rows:
         if len(values) != len(header):
             raise DataError(
-                f"{printable(path)}, line {line}: each row must have {len(header)} fields, as the "
-                "header has. "
+                f"{printable(path)}, line {line}: each row must have {len(header)} fields, as the header has. "
                 f"Got {len(values)} instead; put quotes around a field that holds {delimiter!r}, as "
                 'in "car, horn".'
             )
-    return header, [Row(line, dict(zip(header, values, strict=True))) for line, values in rows]
+    return Table(printable(path), header, [Row(line, dict(zip(header, values, strict=True))) for line, values in rows])
 
 
 def _read_text(path: Path) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from auscult.data.corpora import esc50, urbansound8k
+from auscult.data.corpora.registry import find_corpus
 from auscult.data.listing import Listing
-from auscult.data.readers.csv_file import read_csv
 from auscult.data.readers.folders import read_class_folders
 from auscult.errors import DataError
 from auscult.files import printable
 
-__all__ = ["read_csv", "read_folder"]
+__all__ = ["read_folder"]
 
 
 def read_folder(path: str | Path) -> Listing:
@@ -26,8 +25,7 @@ def read_folder(path: str | Path) -> Listing:
     if not root.is_dir():
         found = "This is a file" if root.exists() else "There is no such folder"
         raise DataError(f"{printable(path)}: a folder of labelled sounds is needed. {found}; check the path.")
-    for corpus in (esc50, urbansound8k):
-        if (table := corpus.find_table(root)) is not None:
-            listing: Listing = corpus.read(root, table)
-            return listing
+    if (found := find_corpus(root)) is not None:
+        corpus, table = found
+        return corpus.read(root, table)
     return read_class_folders(root)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
-from auscult.data import Dataset
+from auscult.data import Dataset, Split, open_dataset
 from auscult.errors import DataError
 
 
@@ -263,3 +266,114 @@ def test_tables_that_are_none(folder):
         Dataset.from_csv(table(folder, "path,label,label\na,b,c\n"))
     with pytest.raises(DataError, match="not a table that can be read"):
         Dataset.from_csv(table(folder, 'path,label\n"a,b\n'))
+
+
+def test_a_part_of_a_file_is_a_clip_of_its_own(folder):
+    text = "path,label,start_s,end_s\naudio/a.wav,dog,0,0.005\naudio/a.wav,cat,0.005,\naudio/b.wav,cat,,\n"
+    dataset = Dataset.from_csv(table(folder, text))
+    assert (dataset.task, dataset.problems) == ("single_label", ())
+    assert [(clip.start, clip.end, clip.labels) for clip in dataset.clips()] == [
+        (0, 40, ("dog",)),
+        (40, None, ("cat",)),
+        (None, None, ("cat",)),
+    ]
+    assert [clip.range_s() for clip in dataset.clips()] == [(0.0, 0.005), (0.005, None), (0.0, None)]
+    # Both parts are of one recording.
+    groups = dataset.groups()
+    assert groups[0] == groups[1] != groups[2]
+
+
+@pytest.mark.parametrize(
+    ("times", "problem"),
+    [
+        ("-1,0.005", "must hold seconds from the start of the sound, not '-1'"),
+        ("x,0.005", "must hold seconds from the start of the sound, not 'x'"),
+        ("0.005,0.005", "end after it begins"),
+        ("7,8", "the sound lasts 0.01 s"),
+    ],
+)
+def test_times_that_are_none(folder, times, problem):
+    dataset = Dataset.from_csv(table(folder, f"path,label,start_s,end_s\naudio/a.wav,dog,{times}\naudio/b.wav,cat,,\n"))
+    assert len(dataset) == 1
+    assert problem in str(dataset.problems[0])
+
+
+def test_a_column_a_class(folder):
+    text = "path,dog,cat\naudio/a.wav,1,0\naudio/b.wav,1,1\naudio/c.wav,0,0\n"
+    dataset = Dataset.from_csv(table(folder, text), label_columns=["cat", "dog"])
+    assert dataset.task == "multi_label"
+    np.testing.assert_array_equal(dataset.targets(), [[0, 1], [1, 1], [0, 0]])
+    soft = Dataset.from_csv(
+        table(folder, "path,dog,cat\naudio/a.wav,0.25,0.75\naudio/b.wav,1,0\n"), label_columns=["cat", "dog"]
+    )
+    assert soft.task == "single_label"
+    np.testing.assert_array_equal(soft.targets(), [[0.75, 0.25], [0, 1]])
+    with pytest.raises(DataError, match="must be columns of it"):
+        Dataset.from_csv(table(folder, text), label_columns=["cow"])
+
+
+def test_other_columns_are_kept(folder):
+    dataset = Dataset.from_csv(table(folder, "path,label,place,clip_id\naudio/a.wav,dog,Oslo,7\naudio/b.wav,cat,,8\n"))
+    assert dataset.table["place"].to_pylist() == ["Oslo", ""]
+    assert "7" not in dataset.table["clip_id"].to_pylist()
+
+
+def test_a_resolver_finds_the_files(folder):
+    dataset = Dataset.from_csv(
+        table(folder, "path,label\nA,dog\nB,cat\n"), resolve=lambda name: f"audio/{name.lower()}.wav"
+    )
+    assert labels_of(dataset) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+
+
+def test_forms_of_tables_are_alike(folder):
+    """CSV, JSON lines, Parquet, Arrow and a list of dicts with the same rows give the same dataset."""
+    records = [
+        {"path": "audio/a.wav", "label": "dog", "fold": 1, "place": "Oslo"},
+        {"path": "audio/b.wav", "label": "cat", "fold": 2, "place": None},
+    ]
+    arrow = pyarrow.Table.from_pylist(records)
+    pyarrow.parquet.write_table(arrow, folder / "labels.parquet")
+    (folder / "labels.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    csv = table(folder, "path,label,fold,place\naudio/a.wav,dog,1,Oslo\naudio/b.wav,cat,2,\n")
+    datasets = [
+        Dataset.from_csv(csv),
+        open_dataset(folder / "labels.jsonl"),
+        open_dataset(folder / "labels.parquet"),
+        Dataset.from_table(arrow, root=folder),
+        Dataset.from_table(records, root=folder),
+    ]
+    assert len({dataset.digest() for dataset in datasets}) == 1
+    assert {dataset.source_kind for dataset in datasets} == {"csv", "table"}
+    again = Dataset.from_table(datasets[0].to_arrow(), root=folder)
+    assert again.digest() == datasets[0].digest()
+
+
+def test_lists_and_weights_in_json_lines(folder):
+    path = folder / "labels.jsonl"
+    path.write_text('{"path": "audio/a.wav", "label": ["dog", "cat"]}\n\n{"path": "audio/b.wav", "label": []}\n')
+    assert Dataset.from_csv(path).task == "multi_label"
+    path.write_text('{"path": "audio/a.wav", "label": {"dog": 0.5, "cat": 0.5}}\n')
+    np.testing.assert_array_equal(Dataset.from_csv(path).targets(), [[0.5, 0.5]])
+    path.write_text("[1]\n")
+    with pytest.raises(DataError, match="line 1: a row must be a JSON object"):
+        Dataset.from_csv(path)
+    path.write_text("{\n")
+    with pytest.raises(DataError, match="line 1: not JSON"):
+        Dataset.from_csv(path)
+
+
+def test_tables_in_memory_that_are_none(folder):
+    with pytest.raises(DataError, match="a data frame of pandas or polars"):
+        Dataset.from_table(7)
+    with pytest.raises(DataError, match="at least one row"):
+        Dataset.from_table([])
+
+
+def test_weights_of_labels_are_kept_on_disk(folder):
+    dataset = Dataset.from_files(
+        [folder / "audio" / "a.wav", folder / "audio" / "b.wav"], [{"dog": 0.5, "cat": 0.5}, {"dog": 1.0}]
+    )
+    Split("by hand", np.array([0]), test=np.array([1])).to_csv(dataset, folder / "split.csv")
+    again = Dataset.from_csv(folder / "split.csv")
+    assert again.problems == ()
+    np.testing.assert_array_equal(again.targets(), dataset.targets())

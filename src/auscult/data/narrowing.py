@@ -1,0 +1,114 @@
+"""Fewer clips, or other labels: what `--only` and `--map` do to a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from auscult.data.listing import nfc, some
+from auscult.data.tables import read_table
+from auscult.errors import DataError
+from auscult.extras import require_extra
+from auscult.records import Label
+
+if TYPE_CHECKING:
+    from auscult.data.dataset import Dataset
+
+_Value = TypeVar("_Value", str, int)
+
+
+def read_label_map(path: str | Path) -> dict[str, str]:
+    """Labels and what takes their place, from a table with the columns ``label`` and ``to``.
+
+    Raises
+    ------
+    DataError : no such table, or a label that is to become two
+    """
+    table = read_table(Path(path))
+    if absent := [column for column in ("label", "to") if column not in table.header]:
+        raise DataError(
+            f"{table.name}: a map of labels must have the columns 'label' and 'to'. It has no {some(absent)}."
+        )
+    to: dict[str, str] = {}
+    for row in table.rows:
+        label, other = nfc(str(row["label"])), nfc(str(row["to"]))
+        if to.setdefault(label, other) != other:
+            raise DataError(
+                f"{table.name}, {row.place}: {label!r} is to become {to[label]!r} already; keep one of both."
+            )
+    return to
+
+
+def relabelled(dataset: Dataset, to: Mapping[str, str]) -> Dataset:
+    """See `Dataset.map_labels`."""
+    to = {nfc(label): nfc(other) for label, other in to.items()}
+    if absent := [label.id for label in dataset.labels if label.id not in to]:
+        raise DataError(f"The map of labels must name every label of the dataset. It has no {some(absent)}; add them.")
+    new: list[list[dict[str, Any]] | None] = []
+    for labels in dataset.table["labels"].to_pylist():
+        weights: dict[str, float] = {}
+        for label in labels or ():
+            weights[to[label["id"]]] = min(1.0, weights.get(to[label["id"]], 0.0) + label["weight"])
+        new.append(None if labels is None else [{"id": name, "weight": weight} for name, weight in weights.items()])
+    labels = tuple(Label(name) for name in dict.fromkeys(to[label.id] for label in dataset.labels))
+    return replace(dataset, table=_with_labels(dataset, new), labels=labels)
+
+
+def narrowed(
+    dataset: Dataset,
+    *,
+    labels: Sequence[str] | None,
+    folds: Sequence[int] | None,
+    splits: Sequence[str] | None,
+    clips: Sequence[str] | None,
+) -> Dataset:
+    """See `Dataset.only`."""
+    kept = np.ones(len(dataset), bool)
+    for name, column, wanted in (("folds", "fold", folds), ("splits", "split", splits)):
+        if wanted is not None:
+            values = dataset.table[column].to_pylist()
+            _check_known(name, wanted, {value for value in values if value is not None})
+            kept &= np.array([value in wanted for value in values], bool)
+    if clips is not None:
+        uris = dataset.table["uri"].to_pylist()
+        kept &= np.array([any(fnmatchcase(uri, pattern) for pattern in clips) for uri in uris], bool)
+    if labels is not None:
+        names = [nfc(label) for label in labels]
+        _check_known("labels", names, {label.id for label in dataset.labels})
+        dataset = _of_labels(dataset, set(names))
+        kept &= np.array([bool(weights) for weights in dataset.table["labels"].to_pylist()], bool)
+    if not kept.any():
+        raise DataError(f"None of the {len(dataset)} clips is chosen; ask for less at once.")
+    return dataset.select(kept)
+
+
+def _of_labels(dataset: Dataset, names: set[str]) -> Dataset:
+    """All clips, with these of their labels only."""
+    weights = dataset.table["labels"].to_pylist()
+    left = [None if each is None else [label for label in each if label["id"] in names] for each in weights]
+    if dataset.task == "single_label":
+        # A clip that is partly of a class that is left out is no example of the others.
+        left = [each if each == before else [] for each, before in zip(left, weights, strict=True)]
+        rows = [row for row, each in enumerate(left) if each]
+        dataset, left = dataset.select(rows), [left[row] for row in rows]
+    labels = tuple(label for label in dataset.labels if label.id in names)
+    return replace(dataset, table=_with_labels(dataset, left), labels=labels)
+
+
+def _with_labels(dataset: Dataset, labels: list[Any]) -> Any:
+    """The dataset's table with another column of labels."""
+    pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
+    field = dataset.table.schema.field("labels")
+    position = dataset.table.schema.get_field_index("labels")
+    return dataset.table.set_column(position, field, pa.array(labels, type=field.type))
+
+
+def _check_known(name: str, wanted: Sequence[_Value], known: set[_Value]) -> None:
+    if unknown := [value for value in wanted if value not in known]:
+        found = ", ".join(map(str, sorted(known))) or "none"
+        raise DataError(f"The {name!r} to keep must be in the dataset. Got {some(map(str, unknown))}; it has {found}.")

@@ -50,6 +50,7 @@ def load(
     hop_s: float | None = None,
     locale: str | None = None,
     revision: str | None = None,
+    head: str | None = None,
     top_k: int | None = 5,
     score_threshold: float | None = None,
     allow: Sequence[str] | None = None,
@@ -66,6 +67,8 @@ def load(
     hop_s : seconds from the start of a window to the next; None: the model's own
     locale : language of the labels' display names
     revision : of a transformers checkpoint
+    head : of a model that answers several questions, the name of the one to ask; None: the first. `describe` names
+        them. A model trained with YAMNet's head kept beside its own has "main" and "yamnet".
     top_k, score_threshold, allow, deny : which labels are named, unless a call says otherwise; see
         `decide.Selection`
     quiet : say nothing on stderr while a model is fetched
@@ -81,6 +84,7 @@ def load(
         hop_s=hop_s,
         locale=locale,
         revision=revision,
+        head=head,
     )
     selection = Selection(
         top_k=top_k,

@@ -48,10 +48,16 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class ModelId:
-    """Which model it was: its name, and the SHA-256 of its file."""
+    """Which model it was: its name, the SHA-256 of its file, and of several heads the one that was asked."""
 
     name: str
     digest: str
+    head: str | None = None
+
+    def to_dict(self) -> dict[str, str]:
+        """For JSON; the head only where there is a choice."""
+        named = {"name": self.name, "digest": self.digest}
+        return named if self.head is None else {**named, "head": self.head}
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ class Result:
         record: dict[str, Any] = {
             "source": self.source,
             "duration_s": self.duration_s,
-            "model": {"name": self.model.name, "digest": self.model.digest},
+            "model": self.model.to_dict(),
             "predictions": [prediction.to_dict() for prediction in self.predictions],
         }
         if windows:

@@ -80,7 +80,7 @@ class Scoring:
             source=name,
             duration_s=windows[-1].end / self._spec.sample_rate,
             sample_rate=self._spec.sample_rate,
-            model=ModelId(self._spec.name, self._runner.digest),
+            model=ModelId(self._spec.name, self._runner.digest, head.name if len(self._spec.heads) > 1 else None),
             scores=Scores(head.labels, tuple(windows), values, self._spec.sample_rate),
             sound_scores=aggregate_windows(values, head.aggregate),
             shortlist=self._shortlist,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from auscult.features.torch_mel import LogMel
-from auscult.models.nets.yamnet import FEATURES, SILENCE
+from auscult.models.nets.yamnet import FEATURES, SILENCE, YamnetBody
 from auscult.models.nets.yamnet_levels import LEVEL, TwoLevelYamnet, level
 
 
@@ -80,3 +80,22 @@ def test_no_result_depends_on_its_neighbours():
     rows = [log_mel(noise(46320, seed=seed, size=0.1**seed)) for seed in range(4)]
     together = net(torch.cat(rows))
     assert torch.allclose(together, torch.cat([net(row) for row in rows]), atol=1e-6)
+
+
+@pytest.mark.parametrize("n_samples", [15600, 23280, 54000])
+def test_what_the_own_head_reads_is_the_mean_over_all_patches_as_they_are(n_samples):
+    torch.manual_seed(0)
+    plain = YamnetBody().requires_grad_(False).eval()
+    body = TwoLevelYamnet(plain)
+    heard = log_mel(noise(n_samples))
+    embedding, own = body.with_own(heard)
+    np.testing.assert_allclose(embedding.numpy(), body(heard).numpy(), atol=1e-6)
+    np.testing.assert_allclose(own.numpy(), plain(heard).numpy(), rtol=1e-4, atol=1e-6)
+
+
+def test_without_the_own_head_no_patch_is_heard_for_it():
+    listener = Listener()
+    TwoLevelYamnet(listener)(log_mel(noise(54000)))
+    assert listener.shown.shape[1] == 3 + 4  # of 6 patches: 0, 2, 4 as they are, 0, 1, 3, 5 levelled
+    TwoLevelYamnet(listener).with_own(log_mel(noise(54000)))
+    assert listener.shown.shape[1] == 3 + 4 + 3

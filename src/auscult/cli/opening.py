@@ -33,6 +33,9 @@ class ModelOptions:
     locale: Annotated[str | None, Parameter(metavar="LANGUAGE")] = None
     """Language of the labels' names, such as de, where the model file has several."""
 
+    head: Annotated[str | None, Parameter(metavar="NAME")] = None
+    """Of a model that answers several questions, the one to ask, such as yamnet; if not given, the first."""
+
     def opening(self) -> dict[str, Any]:
         """What `load` takes of it. What is wrong with a value is said here, before anything is fetched.
 
@@ -47,6 +50,7 @@ class ModelOptions:
             "sample_rate": self.sample_rate,
             "hop_s": self.hop,
             "locale": self.locale,
+            "head": self.head,
         }
         OpenOptions(**values)
         return values

@@ -46,26 +46,34 @@ class Parity:
 
 
 class ShippedNet(nn.Module):
-    """The graph of a model file: waveform in; scores, logits and embedding out.
+    """The graph of a model file: waveform in; scores, logits and embedding out, and the scores of a head that was kept.
 
     A log-mel front end is the matrix-product version of the one that training used. Calibration is an affine map of
     each logit before the activation, the identity until it is fitted.
     """
 
-    def __init__(self, net: WaveformNet, task: str) -> None:
+    def __init__(self, net: WaveformNet, task: str, kept_task: str = "multi_label") -> None:
         super().__init__()
         self.front_end = net.exported_front_end()
         self.body = net.body
         self.head = net.head
+        self.kept_head = net.kept_head
         self.task = task
+        self.kept_task = kept_task
         self.calibration_scale = nn.Parameter(torch.ones(net.n_classes), requires_grad=False)
         self.calibration_bias = nn.Parameter(torch.zeros(net.n_classes), requires_grad=False)
 
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        embedding = self.body(self.front_end(waveform))
+    def forward(self, waveform: Tensor) -> tuple[Tensor, ...]:
+        features = self.front_end(waveform)
+        kept: list[Tensor] = []
+        if self.kept_head is None:
+            embedding = self.body(features)
+        else:
+            embedding, own = self.body.with_own(features)  # type: ignore[operator]
+            kept.append(activate(self.kept_head(own), self.kept_task))
         logits = self.head(embedding)
         scores = activate(logits * self.calibration_scale + self.calibration_bias, self.task)
-        return scores, logits, embedding
+        return scores, logits, embedding, *kept
 
 
 def write_model_file(
@@ -106,16 +114,17 @@ def write_model_file(
 
 
 def compare(path: Path, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Waveform]) -> Parity:
-    """Scores of the file at `path`, copied alone into an empty folder, beside those of `net` in torch."""
+    """Scores of the file at `path`, copied alone into an empty folder, beside those of `net` in torch, head by head."""
     worst, n_windows = 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "model.onnx"
         alone.write_bytes(path.read_bytes())
-        model = load(alone)
+        models = [load(alone), *(load(alone, head=head.name) for head in spec.heads[1:])]
         for sound in sounds:
             of_net = _torch_scores(net, spec, sound.samples)
-            worst = max(worst, _difference(model, sound, of_net))
-            n_windows += len(of_net)
+            differences = [_difference(model, sound, of_head) for model, of_head in zip(models, of_net, strict=True)]
+            worst = max(worst, *differences)
+            n_windows += len(of_net[0])
     return Parity(worst, len(sounds), n_windows)
 
 
@@ -133,14 +142,17 @@ def _difference(model: Classifier, sound: Waveform, of_net: FloatArray) -> float
 
 
 @torch.no_grad()
-def _torch_scores(net: WaveformNet, spec: ModelSpec, samples: FloatArray) -> FloatArray:
+def _torch_scores(net: WaveformNet, spec: ModelSpec, samples: FloatArray) -> list[FloatArray]:
+    """Of each head `(windows, classes)`."""
     windows = plan_windows(len(samples), length=spec.window_samples, hop=spec.hop_samples)
     rows = np.zeros((len(windows), spec.window_samples), np.float32)
     for row, window in zip(rows, windows, strict=True):
         row[: window.valid_samples] = samples[window.start : window.end]
-    logits, _ = net(torch.from_numpy(rows))
-    scores: FloatArray = activate(logits, spec.heads[0].task).numpy()
-    return scores
+    features = net.front_end(torch.from_numpy(rows))
+    logits = [net.from_features(features)[0]]
+    if net.kept_head is not None:
+        logits.append(net.kept_logits(features)[1])
+    return [activate(of_head, head.task).numpy() for of_head, head in zip(logits, spec.heads, strict=True)]
 
 
 def _synthetic_sounds(spec: ModelSpec, sounds: Sequence[Waveform]) -> Iterator[Waveform]:
@@ -154,7 +166,8 @@ def _synthetic_sounds(spec: ModelSpec, sounds: Sequence[Waveform]) -> Iterator[W
 
 def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:
     """The graph of `net` with its description. Nothing is compared yet: `write_model_file` does."""
-    shipped = ShippedNet(net, spec.heads[0].task).eval()
+    further = [head.name for head in spec.heads[1:]]
+    shipped = ShippedNet(net, *(head.task for head in spec.heads)).eval()
     example = torch.zeros(2, spec.window_samples)
     with _quiet_exporter(), torch.no_grad():
         program: Any = torch.onnx.export(
@@ -163,7 +176,7 @@ def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:
             dynamo=True,
             opset_version=OPSET,
             input_names=["waveform"],
-            output_names=list(OUTPUTS),
+            output_names=[*OUTPUTS, *(f"scores_{name}" for name in further)],
             dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
             verbose=False,
         )

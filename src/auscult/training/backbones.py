@@ -7,16 +7,18 @@ entered in `BACKBONES`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from auscult.errors import UsageError
+from auscult.models.modelspec import HeadSpec
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
 from auscult.models.registry import model_file, named_model
+from auscult.models.runners import open_runner
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.options import HF, TrainOptions
 from auscult.training.plan import HARDLY_LONGER, MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
@@ -36,6 +38,7 @@ class Backbone:
         it comes from torch's own generator, seeded by the caller
     pretrained : whether its weights know other data, so that it makes sense to freeze them
     licence : of its weights, "" where it is not known
+    own_head : describes the classes of its own that `TrainOptions.keep_head` keeps; None: it has none to keep
     fetch : given `quiet`, has its weights on this machine in the end, or raises `DownloadError`
     """
 
@@ -45,6 +48,7 @@ class Backbone:
     pretrained: bool = True
     fetch: Callable[[bool], object] = bool
     licence: str = ""
+    own_head: Callable[[], HeadSpec] | None = None
 
     def licence_of_result(self) -> str:
         """What the model file says of the licence of weights that began from these."""
@@ -73,6 +77,12 @@ def find_backbone(name: str, *, quiet: bool = False) -> Backbone:
             f"Got {name!r} instead."
         )
     return BACKBONES[name]
+
+
+def kept_heads(options: TrainOptions) -> tuple[HeadSpec, ...]:
+    """Of the backbone's own heads those that stay beside the new one: one or none."""
+    own_head = find_backbone(options.backbone).own_head if options.keep_head else None
+    return (own_head(),) if own_head is not None else ()
 
 
 def new_head(options: TrainOptions, embedding_dim: int, n_classes: int) -> nn.Module:
@@ -115,12 +125,19 @@ def _build_yamnet(plan: TrainPlan, options: TrainOptions, n_classes: int) -> Wav
     from auscult.models.nets.yamnet import YamnetBody, load_yamnet
     from auscult.models.nets.yamnet_levels import TwoLevelYamnet
 
-    yamnet = load_yamnet(_fetch_yamnet(quiet=False)).body
-    assert isinstance(yamnet, YamnetBody)
-    body = TwoLevelYamnet(yamnet)
+    yamnet = load_yamnet(_fetch_yamnet(quiet=False))
+    assert isinstance(yamnet.body, YamnetBody)
+    body = TwoLevelYamnet(yamnet.body)
     head = new_head(options, body.embedding_dim, n_classes)
-    net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head)
+    kept = yamnet.head if options.keep_head else None
+    net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, kept_head=kept)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _yamnet_head() -> HeadSpec:
+    """Its 521 classes, each by itself."""
+    (head,) = open_runner(_fetch_yamnet(quiet=False)).spec.heads
+    return replace(head, name="yamnet", aggregate="mean")
 
 
 # transformers --------------------------------------------------------------------------------------------------------
@@ -166,5 +183,6 @@ BACKBONES: dict[str, Backbone] = {
         _build_yamnet,
         fetch=lambda quiet: _fetch_yamnet(quiet),
         licence=named_model("yamnet").licence,
+        own_head=_yamnet_head,
     ),
 }

@@ -34,7 +34,7 @@ from auscult.models.nets.waveform_net import WaveformNet
 from auscult.models.runners import OnnxRunner
 from auscult.progress import progress
 from auscult.records import FloatArray
-from auscult.training.backbones import find_backbone
+from auscult.training.backbones import find_backbone, kept_heads
 from auscult.training.clips import ClipStore
 from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.folder import RunFolder
@@ -55,7 +55,7 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     """
     began = time.perf_counter()
     net = frozen_net(material, options)
-    graph = exported_graph(net, _spec(material), home_folder("graphs"))
+    graph = exported_graph(net, _spec(material, kept_heads(options)), home_folder("graphs"))
     embedder = Embedder(graph, net.embedding_dim, material.plan, threads=options.threads, quiet=quiet)
     examples = _examples(material, embedder.embed(material.train))
     fit: Any = fit_hidden_head if options.head == "hidden" else fit_head
@@ -164,12 +164,12 @@ def _figures(logits: FloatArray | None, material: Material) -> tuple[float | Non
     return mean_loss(logits, targets, task=task), right
 
 
-def _spec(material: Material) -> ModelSpec:
+def _spec(material: Material, kept: tuple[HeadSpec, ...]) -> ModelSpec:
     """Of the graph: all that its shape depends on."""
     plan, dataset = material.plan, material.dataset
     return ModelSpec(
         name="graph",
-        heads=(HeadSpec(name="main", task=dataset.task, labels=dataset.labels),),
+        heads=(HeadSpec(name="main", task=dataset.task, labels=dataset.labels), *kept),
         sample_rate=plan.sample_rate,
         window_samples=plan.window_samples,
         hop_samples=plan.hop_samples,

@@ -53,6 +53,11 @@ class TrainOptions:
     head: Head = "linear"
     """What tells the classes from the embedding: "linear", or with one "hidden" layer in between."""
 
+    keep_head: bool = False
+    """Keep YAMNet's own 521 classes beside the new ones, as the head yamnet of the model file; classifying takes half
+    as long again. With the strategy freeze alone: on a body that has been trained that head would no longer be right.
+    transformers checkpoints have none to keep."""
+
     layer_decay: float | None = None
     """Learning rate of each layer of a backbone over that of the layer above it, more than 0 and at most 1; if not
     given, what suits the backbone."""
@@ -176,6 +181,7 @@ class TrainOptions:
         self._check("unfreeze_epoch", epoch is None or _is_whole(epoch, 0), "a whole number from 0")
         belongs = epoch is None or self.strategy == "freeze_unfreeze"
         self._check("unfreeze_epoch", belongs, "used with the strategy freeze_unfreeze")
+        self._check_kept()
         decay = self.layer_decay
         self._check(
             "layer_decay", decay is None or (_is_number(decay, 0, 1) and decay > 0), "more than 0 and at most 1"
@@ -188,6 +194,13 @@ class TrainOptions:
         whole = len(stones) == 3 and all(_is_whole(one, 0) for one in stones)
         self._check("milestones", whole and stones[0] <= stones[1] and stones[2] >= 1, rule)
         self._check("milestones", self.strategy == "unfreeze_milestones", "used with the strategy unfreeze_milestones")
+
+    def _check_kept(self) -> None:
+        self._check("keep_head", isinstance(self.keep_head, bool), "true or false")
+        asked = f"the backbone {self.backbone}" + (f" with {self.strategy}" if self.strategy else "")
+        rule = "on a body that is trained that head would no longer be right, and other backbones have none to keep"
+        holds = not self.keep_head or (self.backbone == "yamnet" and self.strategy in (None, "freeze"))
+        self._check("keep_head", holds, f"left out for {asked}, or used with yamnet and freeze: {rule}")
 
     def _check(self, name: str, holds: bool, rule: str) -> None:
         if not holds:

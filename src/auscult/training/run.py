@@ -24,7 +24,7 @@ from auscult.metrics import Figure
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
 from auscult.training.auto import Choice, choose_backbone
-from auscult.training.backbones import find_backbone
+from auscult.training.backbones import find_backbone, kept_heads
 from auscult.training.curve import EpochRow, Fit
 from auscult.training.fitting import fit_network
 from auscult.training.folder import RunFolder
@@ -212,7 +212,7 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
     )
     return ModelSpec(
         name=name,
-        heads=(head,),
+        heads=(head, *kept_heads(options)),
         sample_rate=plan.sample_rate,
         window_samples=plan.window_samples,
         hop_samples=plan.hop_samples,

@@ -24,6 +24,8 @@ class WaveformNet(nn.Module):
     head : embedding to logits; None: one linear layer
     front_end : waveform `(batch, samples)` to what the body reads, without weights that are trained; None: the log-mel
         of `features`
+    kept_head : what the body was trained with before, kept beside the new head. It reads the second of what the body's
+        `with_own(features)` gives, `(batch, dim)`, the first being the embedding.
 
     Raises
     ------
@@ -39,6 +41,7 @@ class WaveformNet(nn.Module):
         dropout: float = 0.0,
         head: nn.Module | None = None,
         front_end: nn.Module | None = None,
+        kept_head: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if front_end is None:
@@ -52,6 +55,7 @@ class WaveformNet(nn.Module):
         self.body = body
         self.dropout = nn.Dropout(dropout)
         self.head = head if head is not None else nn.Linear(self.embedding_dim, n_classes)
+        self.kept_head = kept_head
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, samples)` to logits `(batch, classes)` and embedding `(batch, embedding_dim)`."""
@@ -62,6 +66,14 @@ class WaveformNet(nn.Module):
         embedding = self.body(features)
         logits: Tensor = self.head(self.dropout(embedding))
         return logits, embedding
+
+    def kept_logits(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Of what the front end gives, the embedding and the logits `(batch, classes)` of the head that was kept."""
+        if self.kept_head is None:
+            raise ValueError("A WaveformNet has the logits of a kept head only with 'kept_head'. It was made without.")
+        embedding, own = self.body.with_own(features)  # type: ignore[operator]
+        logits: Tensor = self.kept_head(own)
+        return embedding, logits
 
     def exported_front_end(self) -> nn.Module:
         """The front end made of operators that any graph has."""

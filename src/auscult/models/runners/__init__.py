@@ -14,12 +14,13 @@ from typing import Protocol
 
 from auscult.errors import ModelFileError
 from auscult.models.modelfile import ModelSpec, require_model_file
+from auscult.models.runners.heads import HeadRunner
 from auscult.models.runners.onnx import OnnxRunner
 from auscult.models.runners.options import NO_OPTIONS, OpenOptions
 from auscult.models.runners.tflite import TfliteRunner
 from auscult.records import FloatArray
 
-__all__ = ["RUNNERS", "OnnxRunner", "OpenOptions", "Runner", "TfliteRunner", "open_runner"]
+__all__ = ["RUNNERS", "HeadRunner", "OnnxRunner", "OpenOptions", "Runner", "TfliteRunner", "open_runner"]
 
 HF_PREFIX = "hf:"
 
@@ -88,8 +89,13 @@ def open_runner(model: str | os.PathLike[str], options: OpenOptions = NO_OPTIONS
     Raises
     ------
     ModelFileError : where there is no such file, its ending is unknown, or it is damaged or not one of ours
-    UsageError : where the model does not take an option
+    UsageError : where the model does not take an option, or has no head of the name asked for
     """
+    runner = _open(model, options, quiet)
+    return runner if options.head is None else HeadRunner(runner, options.head)
+
+
+def _open(model: str | os.PathLike[str], options: OpenOptions, quiet: bool) -> Runner:
     if isinstance(model, str) and model.startswith(HF_PREFIX):
         from auscult.models.runners.hf import HfRunner
 

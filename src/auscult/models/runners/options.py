@@ -24,6 +24,7 @@ class OpenOptions:
     hop_s : seconds from the start of a window to the next; None: the model's own
     locale : language of the display names, such as "en" or "pt-BR"
     revision : of a model that is kept in several
+    head : name of the head whose scores are asked for; None: the first. Every runner takes it, see `HeadRunner`.
 
     Raises
     ------
@@ -35,6 +36,7 @@ class OpenOptions:
     hop_s: float | None = None
     locale: str | None = None
     revision: str | None = None
+    head: str | None = None
 
     def __post_init__(self) -> None:
         labels: Any = self.labels
@@ -52,7 +54,7 @@ class OpenOptions:
                 raise _wrong("sample_rate", "a positive whole number of Hz", self.sample_rate) from None
         if self.hop_s is not None and not (_is_number(self.hop_s) and self.hop_s > 0):
             raise _wrong("hop_s", "a positive number of seconds", self.hop_s)
-        for name in ("locale", "revision"):
+        for name in ("locale", "revision", "head"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
                 raise _wrong(name, "a word", value)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auscult.data.assemble import assemble, check_labels
+from auscult.data.corpora.registry import read_corpus
 from auscult.data.grouping import merged_groups
 from auscult.data.listing import Listing
 from auscult.data.narrowing import narrowed, relabelled
@@ -86,19 +87,42 @@ class Dataset:
         _check_weights(self)
 
     @classmethod
-    def from_folder(cls, path: str | Path) -> Dataset:
-        """Read a folder of labelled sounds.
+    def from_folder(cls, path: str | Path, *, labelled: bool = True) -> Dataset:
+        """Read a folder of sounds.
 
         Taken for the first of these that it looks like, and `source_kind` says which: ESC-50's tree
         (``audio/``, ``meta/esc50.csv`` or ``esc10.csv``), UrbanSound8K's (``audio/fold1/``...,
         ``metadata/UrbanSound8K.csv``), ``train/ val/ test/`` folders of class folders, a folder per class.
-        Folders inside a class folder belong to the class; hidden files are skipped.
+        Folders inside a class folder belong to the class; hidden files are skipped. A table called ``metadata.csv``,
+        ``.jsonl`` or ``.parquet`` with a column ``file_name`` makes it what Hugging Face calls an ``audiofolder``.
+
+        Parameters
+        ----------
+        labelled : False: every sound below is taken, without labels, to be classified and not to be learned from
 
         Raises
         ------
         DataError : no such folder, no audio in it, no class folders, unclear labels
         """
-        return cls._from_listing(read_folder(path))
+        return cls._from_listing(read_folder(path, labelled=labelled))
+
+    @classmethod
+    def from_corpus(cls, name: str, folder: str | Path | None = None, *, quiet: bool = False) -> Dataset:
+        """Read a known corpus with its official folds or parts; `auscult data corpora list` shows their names.
+
+        Parameters
+        ----------
+        name : of the corpus, e.g. "esc50"
+        folder : its tree, where you have it; None: it is fetched once, verified, unpacked and kept
+        quiet : say nothing on stderr while it is fetched, its licence neither
+
+        Raises
+        ------
+        DataError : no corpus of that name, or `folder` is not its tree
+        DownloadError : it has to be fetched and cannot be
+        OutputError : it has to be fetched and cannot be kept
+        """
+        return cls._from_listing(read_corpus(name, folder, quiet=quiet))
 
     @classmethod
     def from_csv(cls, path: str | Path, **form: Unpack[TableFields]) -> Dataset:

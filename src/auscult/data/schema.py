@@ -11,7 +11,10 @@ from auscult.extras import require_extra
 
 Task = Literal["single_label", "multi_label"]
 CorpusKind = Literal["esc50", "urbansound8k", "fsdd", "speech_commands", "yesno", "fsd50k", "fma_small"]
-SourceKind = CorpusKind | Literal["split_folders", "class_folders", "csv", "annotations", "files", "arrays", "table"]
+SourceKind = (
+    CorpusKind
+    | Literal["split_folders", "class_folders", "audiofolder", "csv", "annotations", "files", "arrays", "table"]
+)
 
 # In a table on disk: a clip that is in no part of the split.
 LEFT_OUT = "left_out"

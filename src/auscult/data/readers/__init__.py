@@ -7,15 +7,20 @@ from pathlib import Path
 
 from auscult.data.corpora.registry import find_corpus
 from auscult.data.listing import Listing
-from auscult.data.readers.folders import read_class_folders
+from auscult.data.readers.audiofolder import find_tables, read_audiofolder
+from auscult.data.readers.folders import read_class_folders, read_unlabelled
 from auscult.errors import DataError
 from auscult.files import printable
 
 __all__ = ["read_folder"]
 
 
-def read_folder(path: str | Path) -> Listing:
-    """List a folder of labelled sounds as what it looks like: a known corpus, split folders, class folders.
+def read_folder(path: str | Path, *, labelled: bool = True) -> Listing:
+    """List a folder of sounds as what it looks like: a known corpus, an audiofolder, split folders, class folders.
+
+    Parameters
+    ----------
+    labelled : False: every sound below, without labels, whatever the folder looks like
 
     Raises
     ------
@@ -25,7 +30,11 @@ def read_folder(path: str | Path) -> Listing:
     if not root.is_dir():
         found = "This is a file" if root.exists() else "There is no such folder"
         raise DataError(f"{printable(path)}: a folder of labelled sounds is needed. {found}; check the path.")
+    if not labelled:
+        return read_unlabelled(root)
     if (found := find_corpus(root)) is not None:
         corpus, table = found
         return corpus.read(root, table)
+    if tables := find_tables(root):
+        return read_audiofolder(root, tables)
     return read_class_folders(root)

@@ -30,19 +30,8 @@ def read_class_folders(root: Path) -> Listing:
     ------
     DataError : no audio, no class folders, or split folders mixed with others
     """
-    unreadable: list[InputError] = []
-    files = [(path, path.relative_to(root).parts) for path in find_audio_files(root, on_error=unreadable.append)]
-    unreadable.sort(key=lambda problem: problem.source)
-    if not files and unreadable:
-        raise DataError(
-            f"{printable(root)}: no audio was found, and {len(unreadable)} folders cannot be read. "
-            f"The first: {unreadable[0]}"
-        )
-    if not files:
-        raise DataError(
-            f"{printable(root)}: no audio was found in this folder or below; "
-            "put the recordings of each class into a folder of its own."
-        )
+    found, unreadable = _sounds_below(root)
+    files = [(path, path.relative_to(root).parts) for path in found]
     depth = 1 if _is_split(root, sorted({parts[0] for _, parts in files if len(parts) > 1})) else 0
     clips = [
         ListedClip(path, (parts[depth],), split=SPLIT_NAMES[parts[0].casefold()] if depth else None)
@@ -68,6 +57,36 @@ def read_class_folders(root: Path) -> Listing:
             *_without_sound(root, depth, {clip.path for clip in clips} | {Path(each.source) for each in unreadable}),
         ),
     )
+
+
+def read_unlabelled(root: Path) -> Listing:
+    """List every sound below `root`, without labels.
+
+    Raises
+    ------
+    DataError : no audio
+    """
+    found, unreadable = _sounds_below(root)
+    clips = tuple(ListedClip(path, None) for path in found)
+    return Listing(root=root, clips=clips, source_kind="files", problems=tuple(unreadable))
+
+
+def _sounds_below(root: Path) -> tuple[list[Path], list[InputError]]:
+    """Sounds, and a problem for each folder that cannot be read."""
+    unreadable: list[InputError] = []
+    found = find_audio_files(root, on_error=unreadable.append)
+    unreadable.sort(key=lambda problem: problem.source)
+    if not found and unreadable:
+        raise DataError(
+            f"{printable(root)}: no audio was found, and {len(unreadable)} folders cannot be read. "
+            f"The first: {unreadable[0]}"
+        )
+    if not found:
+        raise DataError(
+            f"{printable(root)}: no audio was found in this folder or below; "
+            "put the recordings of each class into a folder of its own."
+        )
+    return found, unreadable
 
 
 def _is_split(root: Path, folders: list[str]) -> bool:

@@ -1,0 +1,100 @@
+"""Hugging Face's ``audiofolder`` with metadata: a table beside the sounds whose ``file_name`` column names them.
+
+``metadata.csv``, ``metadata.jsonl`` or ``metadata.parquet`` lies in the folder, or in each of its split folders.
+Without one, an ``audiofolder`` is a folder of split folders or class folders; see `readers.folders`.
+https://huggingface.co/docs/datasets/audio_dataset
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from auscult.data.listing import ListedClip, Listing
+from auscult.data.readers.rows import LABEL_COLUMNS, TableForm, list_rows
+from auscult.data.schema import SPLIT_NAMES
+from auscult.data.tables import Table, read_table
+from auscult.errors import DataError
+from auscult.files import printable
+
+NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+FILE_COLUMN = "file_name"
+
+
+def find_tables(root: Path) -> list[Path]:
+    """The metadata of a folder: its own, or else those of its split folders; none for any other folder."""
+    own = _metadata_in(root)
+    if own is not None:
+        return [own]
+    with os.scandir(root) as entries:
+        parts = sorted(entry.name for entry in entries if entry.name.casefold() in SPLIT_NAMES and entry.is_dir())
+    return [table for part in parts if (table := _metadata_in(root / part)) is not None]
+
+
+def _metadata_in(folder: Path) -> Path | None:
+    found = [folder / name for name in NAMES if (folder / name).is_file()]
+    found = [path for path in found if FILE_COLUMN in read_table(path).header]
+    if len(found) > 1:
+        raise DataError(
+            f"{printable(folder)}: one table of metadata is needed. Got {[p.name for p in found]}; keep one."
+        )
+    return found[0] if found else None
+
+
+def read_audiofolder(root: Path, tables: list[Path]) -> Listing:
+    """List the sounds that the metadata names.
+
+    A clip's labels are those of the table; where it has no such column, the folder that the sound lies in, as far as
+    every sound lies in one; else nobody has said what it holds. Its part is that of the table, or of the split folder.
+
+    Raises
+    ------
+    DataError : a table that cannot be read, or tables that do not agree on the task
+    """
+    listings = [_read(root, path, read_table(path)) for path in tables]
+    if len({listing.task for listing in listings}) > 1:
+        raise DataError(
+            f"{printable(root)}: clips have one label in {_names(listings, tables, 'single_label')} and several in "
+            f"{_names(listings, tables, 'multi_label')}; write their labels in one way."
+        )
+    return replace(
+        listings[0],
+        root=root,
+        clips=tuple(clip for listing in listings for clip in listing.clips),
+        problems=tuple(problem for listing in listings for problem in listing.problems),
+    )
+
+
+def _names(listings: list[Listing], tables: list[Path], task: str) -> str:
+    named = (printable(path) for listing, path in zip(listings, tables, strict=True) if listing.task == task)
+    return " and ".join(named)
+
+
+def _read(root: Path, path: Path, table: Table) -> Listing:
+    labelled = any(column.casefold() in LABEL_COLUMNS for column in table.header)
+    form = TableForm(path_column=FILE_COLUMN, labelled=labelled)
+    listing = list_rows(table, form, base=path.parent, source_kind="audiofolder")
+    clips = [replace(clip, split=clip.split or _part(root, clip)) for clip in listing.clips]
+    if not labelled:
+        classes = [_class(root, clip) for clip in clips]
+        if all(classes):
+            clips = [replace(clip, labels=(str(name),)) for clip, name in zip(clips, classes, strict=True)]
+    return replace(listing, clips=tuple(clips))
+
+
+def _folders(root: Path, clip: ListedClip) -> tuple[str, ...]:
+    try:
+        return clip.path.relative_to(root).parts[:-1]
+    except ValueError:
+        return ()  # a sound outside the folder
+
+
+def _part(root: Path, clip: ListedClip) -> str | None:
+    folders = _folders(root, clip)
+    return SPLIT_NAMES.get(folders[0].casefold()) if folders else None
+
+
+def _class(root: Path, clip: ListedClip) -> str | None:
+    folders = [name for name in _folders(root, clip) if name.casefold() not in SPLIT_NAMES]
+    return folders[0] if folders else None

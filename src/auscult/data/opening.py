@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from auscult.data.corpora.registry import CORPORA
 from auscult.data.dataset import Dataset
 from auscult.data.narrowing import read_label_map
 from auscult.errors import DataError
@@ -15,11 +16,15 @@ TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
 def open_dataset(source: str | Path | Dataset) -> Dataset:
-    """A dataset from whatever names one: a folder, a table of paths and labels, or a dataset already open.
+    """A dataset from whatever names one: a folder, a table of paths and labels, a known corpus, a dataset already open.
+
+    What is there under a name comes before the corpus of that name.
 
     Raises
     ------
     DataError : nothing there, or nothing that is read as a dataset
+    DownloadError : a corpus that has to be fetched, and cannot be
+    OutputError : a corpus that has to be fetched, and cannot be kept
     """
     if isinstance(source, Dataset):
         return source
@@ -28,9 +33,17 @@ def open_dataset(source: str | Path | Dataset) -> Dataset:
         return Dataset.from_folder(path)
     if path.suffix.lower() in TABLES:
         return Dataset.from_csv(path)
+    if not path.exists() and str(source) in CORPORA:
+        return Dataset.from_corpus(str(source))
+    # Imported here: versions are made from sources, and open them.
+    from auscult.data.versions import find_version, open_version
+
+    if not path.exists() and (version := find_version(str(source))) is not None:
+        return open_version(version)
     found = "There is no such file or folder" if not path.exists() else "This is neither"
     raise DataError(
-        f"{printable(path)}: a dataset is a folder of sounds or a table ({', '.join(TABLES)}). {found}; check the path."
+        f"{printable(path)}: a dataset is a folder of sounds, a table ({', '.join(TABLES)}), the name of a corpus (as "
+        f"auscult data corpora list shows them) or of a version, STORE/NAME@VERSION. {found}; check the path."
     )
 
 

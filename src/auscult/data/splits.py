@@ -29,7 +29,7 @@ PARTS = ("train", "validation", "test")
 # Corpora whose folds everybody uses. ESC-50 has four recordings in two folds each; its test
 # parts stay official.
 OFFICIAL_FOLDS = ("esc50", "urbansound8k")
-# Corpora whose train, validation and test parts everybody uses, and those where these hold the same speakers on purpose.
+# Corpora whose train, validation and test parts everybody uses, and those whose parts share speakers on purpose.
 OFFICIAL_PARTS = ("speech_commands", "fsd50k", "fma_small")
 PARTS_OF_SAME_SPEAKERS = ("fsdd",)
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
 
+import auscult
 from auscult.classifier import load
 from auscult.export import graphs
-from auscult.export.graphs import exported_graph, graph_digest
-from auscult.export.onnx import with_head, write_model_file
+from auscult.export.graphs import code_digest, exported_graph, graph_digest
+from auscult.export.onnx import ShippedNet, with_head, write_model_file
 from auscult.features import preset
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
+from auscult.models.nets.yamnet import YamnetBody
+from auscult.models.nets.yamnet_levels import TwoLevelYamnet
 from auscult.records import Waveform
 from tests.export.test_onnx import LABELS, SAMPLE_RATE, make_net, make_spec
 from tests.tiny_corpora import tones
@@ -88,3 +93,44 @@ def test_nothing_but_head_and_description_changes(folder):
                 tensor.ClearField("raw_data")
         del model.metadata_props[:]
     assert before.graph == after.graph
+
+
+class TestCode:
+    """A graph is made anew where the code that builds graphs has changed."""
+
+    @pytest.mark.parametrize("file", ["export/onnx.py", "features/torch_mel.py", "models/nets/deeper/net.py"])
+    def test_a_change_anywhere_in_it_counts(self, tmp_path, file):
+        for name in ("export/onnx.py", "features/torch_mel.py", "models/nets/deeper/net.py", "cli/app.py"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(f"# {name}")
+        digests = [code_digest(tmp_path)]
+        (tmp_path / "cli" / "app.py").write_text("# something else")
+        code_digest.cache_clear()
+        assert code_digest(tmp_path) == digests[0]
+        (tmp_path / file).write_text("# changed")
+        code_digest.cache_clear()
+        digests.append(code_digest(tmp_path))
+        (tmp_path / file).rename(tmp_path / file.replace(".py", "_2.py"))
+        code_digest.cache_clear()
+        if file != "export/onnx.py":
+            digests.append(code_digest(tmp_path))
+        assert len(set(digests)) == len(digests)
+
+    def test_the_digest_of_a_graph_depends_on_it(self, monkeypatch):
+        digest = graph_digest(make_net(), make_spec())
+        monkeypatch.setattr(graphs, "code_digest", lambda: "another")
+        assert graph_digest(make_net(), make_spec()) != digest
+
+    def test_every_module_of_ours_in_a_graph_is_in_it(self):
+        """Where a part of a network is moved elsewhere, `GRAPH_CODE` has to follow."""
+        package = Path(auscult.__file__).parent
+        counted = set(graphs._sources(package))
+        for shipped in (ShippedNet(make_net(), "single_label"), ShippedNet(yamnet_net(), "multi_label")):
+            kinds = {type(module) for module in shipped.modules() if type(module).__module__.startswith("auscult.")}
+            assert len(kinds) > 3
+            assert {Path(inspect.getfile(kind)) for kind in kinds} <= counted
+
+
+def yamnet_net() -> WaveformNet:
+    features = preset("yamnet")
+    return WaveformNet(features, TwoLevelYamnet(YamnetBody()), len(LABELS), head=torch.nn.Linear(1024, 3)).eval()

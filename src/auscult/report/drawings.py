@@ -58,17 +58,17 @@ def draw_confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, normalis
     height = top + side + 30 + longest * abs(math.sin(math.radians(turn)))
     title = "Percent of the true class" if normalised else "Clips"
     parts = [
-        _text(left, 14, title, size=TEXT + 2),
-        _text(left + side / 2, height - 4, "decided", size=TEXT, place="middle", look="muted"),
-        _text(12, top + side / 2, "true", size=TEXT, place="middle", look="muted", turn=-90),
+        words(left, 14, title, size=TEXT + 2),
+        words(left + side / 2, height - 4, "decided", size=TEXT, place="middle", look="muted"),
+        words(12, top + side / 2, "true", size=TEXT, place="middle", look="muted", turn=-90),
     ]
     for i, name in enumerate(names):
         middle = (i + 0.5) * cell
-        parts.append(_text(left - 6, top + middle + text / 3, name, size=text, place="end"))
-        parts.append(_text(left + middle + text / 3, top + side + text, name, size=text, place="end", turn=turn))
+        parts.append(words(left - 6, top + middle + text / 3, name, size=text, place="end"))
+        parts.append(words(left + middle + text / 3, top + side + text, name, size=text, place="end", turn=turn))
     parts += _cells(matrix, cell=cell, corner=(left, top), size=text if named else None, normalised=normalised)
     parts.append(_grid(left, top, side, n if named else 1))
-    return _svg(width, height, parts, alt=alt, least_px=min(width, 150 + 26 * n, 1300) if n > 4 else 0)
+    return svg(width, height, parts, alt=alt, least_px=min(width, 150 + 26 * n, 1300) if n > 4 else 0)
 
 
 def _cells(
@@ -80,19 +80,19 @@ def _cells(
         x, y = corner[0] + column * cell, corner[1] + row * cell
         # Colour is the share of the true class in counts too: a rare class is as visible as a frequent one.
         share = float(shares[row, column])
-        opacity = _number(max(0.03, round(share, 3)))
-        side = _number(cell)
-        yield element("rect", x=_number(x), y=_number(y), width=side, height=side, class_="cell", fill_opacity=opacity)
+        opacity = short(max(0.03, round(share, 3)))
+        side = short(cell)
+        yield element("rect", x=short(x), y=short(y), width=side, height=side, class_="cell", fill_opacity=opacity)
         if size is not None:
             said = percent(share) if normalised else str(matrix[row, column])
             look = "over" if share > DARK_SHARE else ""
-            yield _text(x + cell / 2, y + cell / 2 + size / 3, said, size=size, place="middle", look=look)
+            yield words(x + cell / 2, y + cell / 2 + size / 3, said, size=size, place="middle", look=look)
 
 
 def _grid(left: float, top: float, side: float, n: int) -> Html:
     steps = [i * side / n for i in range(n + 1)]
-    across = (f"M{_number(left)} {_number(top + step)}h{_number(side)}" for step in steps)
-    down = (f"M{_number(left + step)} {_number(top)}v{_number(side)}" for step in steps)
+    across = (f"M{short(left)} {short(top + step)}h{short(side)}" for step in steps)
+    down = (f"M{short(left + step)} {short(top)}v{short(side)}" for step in steps)
     return element("path", d="".join([*across, *down]), class_="grid")
 
 
@@ -113,26 +113,27 @@ def draw_class_bars(labels: Sequence[str], counts: Mapping[str, Sequence[int]], 
     parts = _legend(left, list(counts)) if len(counts) > 1 else []
     for row, name in enumerate(names):
         y, x = top + row * ROW_HEIGHT, left
-        parts.append(_text(left - 8, y + 12.5, name, size=TEXT, place="end"))
+        parts.append(words(left - 8, y + 12.5, name, size=TEXT, place="end"))
         for index, of_part in enumerate(counts.values()):
             length = scale * of_part[row]
-            parts.append(_bar(x, y + 2, length, index))
+            parts.append(block(x, y + 2, length, index))
             x += length
-        parts.append(_text(x + 5, y + 12.5, str(totals[row]), size=TEXT, look="muted"))
-    return _svg(left + BAR_WIDTH + 44, top + len(names) * ROW_HEIGHT + 4, parts, alt=alt, least_px=520)
+        parts.append(words(x + 5, y + 12.5, str(totals[row]), size=TEXT, look="muted"))
+    return svg(left + BAR_WIDTH + 44, top + len(names) * ROW_HEIGHT + 4, parts, alt=alt, least_px=520)
 
 
 def _legend(left: float, names: Sequence[str]) -> list[Html]:
     parts, x = [], left
     for index, name in enumerate(names):
-        parts += [_bar(x, 4, 14, index, height=10), _text(x + 19, 13, name, size=TEXT)]
+        parts += [block(x, 4, 14, index, height=10), words(x + 19, 13, name, size=TEXT)]
         x += 36 + TEXT * text_ems(name)
     return parts
 
 
-def _bar(x: float, y: float, width: float, series: int, height: float = ROW_HEIGHT - 5) -> Html:
+def block(x: float, y: float, width: float, series: int, height: float = ROW_HEIGHT - 5) -> Html:
+    """A bar of the colour of a series."""
     place = {"x": x, "y": y, "width": width, "height": height}
-    return element("rect", class_=f"series-{series % N_SERIES}", **{k: _number(v) for k, v in place.items()})
+    return element("rect", class_=f"series-{series % N_SERIES}", **{k: short(v) for k, v in place.items()})
 
 
 def draw_spectrogram(spectrogram: Spectrogram, *, alt: str) -> Html:
@@ -144,20 +145,20 @@ def draw_spectrogram(spectrogram: Spectrogram, *, alt: str) -> Html:
     parts = [
         element(
             "image",
-            href=_webp(spectrogram_image(values, low=low, high=high)),
+            href=webp_uri(spectrogram_image(values, low=low, high=high)),
             preserveAspectRatio="none",
-            **{k: _number(v) for k, v in place.items()},
+            **{k: short(v) for k, v in place.items()},
         ),
-        _text((left + right) / 2, bottom + 34, "time (s)", size=TEXT, place="middle", look="muted"),
-        _text(11, (top + bottom) / 2, "frequency (Hz)", size=TEXT, place="middle", look="muted", turn=-90),
+        words((left + right) / 2, bottom + 34, "time (s)", size=TEXT, place="middle", look="muted"),
+        words(11, (top + bottom) / 2, "frequency (Hz)", size=TEXT, place="middle", look="muted", turn=-90),
     ]
     for row, name in frequency_marks(spectrogram):
         y = bottom - (row + 0.5) / len(values) * (bottom - top)
-        parts.append(_text(left - 5, y + 4, name, size=TEXT, place="end", look="muted"))
+        parts.append(words(left - 5, y + 4, name, size=TEXT, place="end", look="muted"))
     for time_s in _round_times(spectrogram.duration_s):
         x = left + time_s / spectrogram.duration_s * (right - left)
-        parts.append(_text(x, bottom + 15, f"{time_s:g}", size=TEXT, place="middle", look="muted"))
-    return _svg(*SPECTROGRAM_SIZE, parts, alt=alt)
+        parts.append(words(x, bottom + 15, f"{time_s:g}", size=TEXT, place="middle", look="muted"))
+    return svg(*SPECTROGRAM_SIZE, parts, alt=alt)
 
 
 def _round_times(duration_s: float) -> list[float]:
@@ -171,41 +172,43 @@ def _round_times(duration_s: float) -> list[float]:
     return [round(i * step, 9) for i in range(math.floor(duration_s / step + 1e-6) + 1)]
 
 
-def _webp(image: NDArray[np.uint8]) -> str:
+def webp_uri(image: NDArray[np.uint8]) -> str:
+    """A picture `(height, width, 3)` as an address that holds it."""
     matplotlib_image = require_extra("matplotlib.image", extra="plot", purpose="drawing pictures")
     buffer = io.BytesIO()
     matplotlib_image.imsave(buffer, image, format="webp", pil_kwargs={"quality": 85})
     return data_uri(buffer.getvalue(), "image/webp")
 
 
-def _text(
+def words(
     x: float, y: float, text: str, *, size: float, place: str = "start", look: str = "", turn: float = 0.0
 ) -> Html:
     """Words that start, end or have their middle at x, on the line y; turned by degrees about that point."""
-    attributes = {"x": _number(x), "y": _number(y), "font_size": _number(size)}
+    attributes = {"x": short(x), "y": short(y), "font_size": short(size)}
     if place != "start":
         attributes["text_anchor"] = place
     if look:
         attributes["class_"] = look
     if turn:
-        attributes["transform"] = f"rotate({_number(turn)} {_number(x)} {_number(y)})"
+        attributes["transform"] = f"rotate({short(turn)} {short(x)} {short(y)})"
     return element("text", escaped(text), **attributes)
 
 
-def _svg(width: float, height: float, parts: Iterable[Html], *, alt: str, least_px: float = 0) -> Html:
+def svg(width: float, height: float, parts: Iterable[Html], *, alt: str, least_px: float = 0) -> Html:
     """A picture that shrinks with the page; below `least_px` it scrolls by itself instead."""
     drawn = element(
         "svg",
         *parts,
-        viewBox=f"0 0 {_number(width)} {_number(height)}",
-        width=_number(width),
-        height=_number(height),
+        viewBox=f"0 0 {short(width)} {short(height)}",
+        width=short(width),
+        height=short(height),
         role="img",
         aria_label=alt,
-        **({"style": f"min-width:{_number(least_px)}px"} if least_px else {}),
+        **({"style": f"min-width:{short(least_px)}px"} if least_px else {}),
     )
     return element("div", drawn, class_="picture scroll", tabindex="0")
 
 
-def _number(value: float) -> str:
+def short(value: float) -> str:
+    """A number as an attribute of SVG."""
     return f"{round(value, 3):g}" if abs(value) < 1e5 else f"{value:.0f}"

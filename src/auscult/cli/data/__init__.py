@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from cyclopts import App
+from cyclopts import App, Group
+
+from auscult.cli.data import versions
+from auscult.cli.data.corpora import corpora
 
 data = App(name="data", help="Look at labelled sounds, fetch known ones, and keep versions of your own.", sort_key=5)
+data.command(corpora)
+
+VERSIONS = Group("Versions of datasets", sort_key=2)
+for command in (
+    versions.create,
+    versions.sync,
+    versions.add,
+    versions.remove,
+    versions.log,
+    versions.diff,
+    versions.verify,
+    versions.get,
+    versions.tag,
+    versions.prune,
+):
+    data.command(command, group=VERSIONS)
+data.command(versions.set_values, name="set", group=VERSIONS)
+data.command(versions.list_datasets, name="list", group=VERSIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,15 @@ import pytest
 import torch
 
 from auscult.classifier import load
+from auscult.data import Split, open_dataset
 from auscult.errors import UsageError
-from auscult.training import TrainOptions, cross_validate, train
+from auscult.training import TrainOptions, cross_validate, loop, train
 from auscult.training.backbones import find_backbone
-from auscult.training.plan import plan_training
+from auscult.training.fitting import fit_network
+from auscult.training.folder import RunFolder
+from auscult.training.learner import Learner
+from auscult.training.material import Material, prepare
+from auscult.training.plan import plan_training, settle
 from tests.tiny_corpora import class_folders
 from tests.tiny_hf import some_sound, write_ast, write_image, write_waveform
 from tests.training.test_plan import clip
@@ -92,3 +98,46 @@ def test_a_window_that_it_cannot_hear_is_refused_before_anything_is_decoded(
     with pytest.raises(UsageError, match=rule):
         trained(sounds, output=tmp_path / "run", options=TrainOptions(backbone=name, window_s=11), quiet=True)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("cache_home")
+@pytest.mark.parametrize("name", ["wav2vec2", "resnet"])
+def test_an_interrupted_fine_tuning_ends_with_the_same_weights(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    material, options = fine_tuning(sounds, WRITERS[name](tmp_path / name))
+    whole = fit_network(material, new_folder(tmp_path / "whole"), options, quiet=True, trial_s=math.inf)
+    folder = new_folder(tmp_path / "stopped")
+    step = Learner.training_step
+
+    def interrupted_step(self: Learner, batch: Any, batch_idx: int) -> torch.Tensor:
+        if self.current_epoch == 2 and batch.step == 1:
+            raise InterruptedError
+        return step(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "training_step", interrupted_step)
+        with pytest.raises(InterruptedError):
+            fit_network(material, folder, options, quiet=True, trial_s=math.inf)
+    resumed = fit_network(material, folder, options, quiet=True, trial_s=math.inf)
+    assert [row.epoch for row in resumed.rows] == [1, 2, 3, 4]
+    assert [row.train_loss for row in resumed.rows] == [row.train_loss for row in whole.rows]
+    before, after = whole.net.state_dict(), resumed.net.state_dict()
+    assert [one for one in before if not torch.equal(before[one], after[one])] == []
+
+
+def fine_tuning(sounds: Path, folder: Path) -> tuple[Material, TrainOptions]:
+    backbone = find_backbone(f"hf:{folder}")
+    given = TrainOptions(
+        backbone=backbone.name, strategy="no_freeze", epochs=4, batch_size=4, threads=1, precision="32"
+    )
+    dataset = open_dataset(sounds)
+    plan = plan_training(dataset.clips(), given, backbone.recipe)
+    options = settle(given, backbone.recipe, plan.epochs)
+    return prepare(dataset, Split("all", np.arange(len(dataset))), plan, options, quiet=True), options
+
+
+def new_folder(path: Path) -> RunFolder:
+    path.mkdir()
+    return RunFolder(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,17 @@ from typing import Any
 import numpy as np
 
 from auscult.classifier import available_cores
-from auscult.data import Dataset, Split, check_trainable, fold_split, grouped_folds, open_dataset, validation_split
+from auscult.data import (
+    Dataset,
+    Reading,
+    Split,
+    check_trainable,
+    fold_split,
+    grouped_folds,
+    leave_one_group_out,
+    open_dataset,
+    validation_split,
+)
 from auscult.errors import InputError, UsageError, unique_problems
 from auscult.evaluation import Evaluation
 from auscult.files import csv_text, write_text
@@ -28,8 +39,8 @@ from auscult.progress import progress
 from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
 from auscult.training.options import TrainOptions
-from auscult.training.plan import SCRATCH, check_asked
-from auscult.training.run import Run, train_split
+from auscult.training.plan import check_asked
+from auscult.training.run import Run, source_in_config, train_split
 from auscult.training.summary import write_cross_validation_report
 
 DEFAULT_FOLDS = 5
@@ -78,6 +89,7 @@ def cross_validate(
     options: TrainOptions | None = None,
     n_folds: int | None = None,
     jobs: int = 1,
+    reading: Reading | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> CrossValidation:
@@ -85,7 +97,7 @@ def cross_validate(
 
     Parameters
     ----------
-    source, options, resume, quiet : as for `train`
+    source, options, reading, resume, quiet : as for `train`
     output : folder for the report and figures over all folds; each fold's own run is a folder inside
     n_folds : cut this many folds by group; None: the official ones, or five where there are none
     jobs : folds trained at once, each in a process with its share of the processor's threads. Two networks on a core
@@ -102,17 +114,19 @@ def cross_validate(
         if value is not None and value < least:
             raise UsageError(f"The '{name}' parameter must be at least {least}. Got {value} instead.")
     output = Path(output)
-    dataset = open_dataset(source)
+    dataset = open_dataset(source, reading)
+    named = source_in_config(source, reading)
     splits = fold_splits(dataset, n_folds, options)
     _check_backbone(options, quiet=quiet)
     jobs = 1 if _only_heads(options) else min(jobs, len(splits))
     if options.threads is None:
         options = replace(options, threads=max(1, available_cores() // jobs))
-    RunFolder(output).open(config=_config(dataset, splits, options), resume=resume)
+    RunFolder(output).open(config=_config(named, dataset, splits, options), resume=resume)
     work = [
-        FoldWork(dataset, split, output / name, str(dataset.root), options, resume, quiet or jobs > 1)
-        for name, split in splits
+        FoldWork(dataset, split, output / name, named, options, resume, quiet or jobs > 1) for name, split in splits
     ]
+    if options.backbone == "auto" and not quiet:
+        print(_in_advance(len(work), jobs, options.time), file=sys.stderr, flush=True)
     finished = [one() for one in work] if jobs == 1 else _at_once(work, jobs, quiet=quiet)
     runs = [(name, run) for (name, _), run in zip(splits, finished, strict=True)]
     evaluation = Evaluation.joined([run.evaluation for _, run in runs if run.evaluation is not None])
@@ -122,6 +136,21 @@ def cross_validate(
     write_text(output / "folds.csv", folds_to_csv(done.folds))
     write_cross_validation_report(done, dataset, options)
     return done
+
+
+def _in_advance(n_folds: int, jobs: int, time: float) -> str:
+    """What a person should know who chose no backbone.
+
+    Examples
+    --------
+    >>> print(_in_advance(5, 2, 10.0))
+    Each of 5 folds tries backbones without its test part, for up to 10 minutes (--time): 30 in all, 2 folds at once.
+    """
+    at_once = f", {jobs} folds at once" if jobs > 1 else ""
+    return (
+        f"Each of {n_folds} folds tries backbones without its test part, for up to {time:g} minutes (--time): "
+        f"{math.ceil(n_folds / jobs) * time:g} in all{at_once}."
+    )
 
 
 def _check_backbone(options: TrainOptions, *, quiet: bool) -> None:
@@ -149,7 +178,7 @@ class FoldWork:
     dataset: Dataset
     split: Split
     folder: Path
-    source: str
+    source: dict[str, Any]
     options: TrainOptions
     resume: bool
     quiet: bool
@@ -166,11 +195,13 @@ class FoldWork:
         )
 
 
-def _config(dataset: Dataset, splits: Sequence[tuple[str, Split]], options: TrainOptions) -> dict[str, Any]:
+def _config(
+    source: dict[str, Any], dataset: Dataset, splits: Sequence[tuple[str, Split]], options: TrainOptions
+) -> dict[str, Any]:
     """What `config.yaml` keeps: what was cut how, and how it is trained."""
     return {
         "auscult": version("auscult"),
-        "source": str(dataset.root),
+        **source,
         "dataset_digest": dataset.digest(),
         "folds": {name: split.name for name, split in splits},
         "options": options.to_dict(),
@@ -179,11 +210,13 @@ def _config(dataset: Dataset, splits: Sequence[tuple[str, Split]], options: Trai
 
 def _at_once(work: Sequence[FoldWork], jobs: int, *, quiet: bool) -> list[Run]:
     """Each fold in a process of its own, `jobs` at a time; the first that fails, and Ctrl-C, stop the others."""
-    epochs = [one.options.epochs or _epochs(one) for one in work]
+    # What "auto" will choose, and so how many epochs there are, each fold finds out for itself.
+    by_fold = any(one.options.backbone == "auto" for one in work)
+    total = len(work) if by_fold else sum(one.options.epochs or _epochs(one) for one in work)
     context = multiprocessing.get_context("spawn")  # a forked process would inherit torch's threads half alive
     others = set(multiprocessing.active_children())
     with (
-        progress("Training folds", sum(epochs), quiet=quiet) as advance,
+        progress("Training folds", total, quiet=quiet) as advance,
         ProcessPoolExecutor(jobs, mp_context=context, initializer=_stop_when_told) as pool,
     ):
         # No more than `jobs`: the pool gives what waits in it to a process that was stopped.
@@ -197,9 +230,9 @@ def _at_once(work: Sequence[FoldWork], jobs: int, *, quiet: bool) -> list[Run]:
                 started = [pool.submit(one) for one in work[len(futures) : len(futures) + len(done)]]
                 futures += started
                 running.update(started)
-                trained = sum(_epochs_done(one.folder / "results.csv") for one in work)
+                n_done = len(futures) - len(running)
+                trained = n_done if by_fold else sum(_epochs_done(one.folder / "results.csv") for one in work)
                 if trained > seen:
-                    n_done = len(futures) - len(running)
                     advance(f"{n_done} of {len(work)} folds done", done=trained - seen)
                     seen = trained
             return [future.result() for future in futures]
@@ -214,8 +247,7 @@ def _at_once(work: Sequence[FoldWork], jobs: int, *, quiet: bool) -> list[Run]:
 
 
 def _epochs(work: FoldWork) -> int:
-    recipe = SCRATCH if work.options.backbone == "auto" else find_backbone(work.options.backbone).recipe
-    return recipe.epochs(len(work.split.train))
+    return find_backbone(work.options.backbone).recipe.epochs(len(work.split.train))
 
 
 def _stop_when_told() -> None:
@@ -244,11 +276,19 @@ def _epochs_done(results: Path) -> int:
 def fold_splits(dataset: Dataset, n_folds: int | None, options: TrainOptions) -> list[tuple[str, Split]]:
     """A name and a split for each fold. A validation part is cut only where early stop needs one."""
     check_trainable(dataset)
-    if n_folds is None and dataset.folds():
-        splits = [(f"fold-{fold}", fold_split(dataset, fold)) for fold in dataset.folds()]
+    how = options.split or ("official" if n_folds is None and dataset.folds() else "kfold")
+    if n_folds is not None and how != "kfold":
+        raise UsageError(f"A number of folds belongs to the split 'kfold'. Got {how!r}; leave out one of them.")
+    if how == "official":
+        # A dataset without folds is told so.
+        folds = dataset.folds() or (1,)
+        splits = [(f"fold-{fold}", fold_split(dataset, fold, allow_leakage=options.allow_leakage)) for fold in folds]
+    elif how in ("kfold", "leave-one-group-out"):
+        k = DEFAULT_FOLDS if n_folds is None else n_folds
+        cut = grouped_folds(dataset, k=k, seed=options.seed) if how == "kfold" else leave_one_group_out(dataset)
+        splits = [(f"fold-{number:0{len(str(len(cut)))}}", split) for number, split in enumerate(cut, start=1)]
     else:
-        cut = grouped_folds(dataset, k=DEFAULT_FOLDS if n_folds is None else n_folds, seed=options.seed)
-        splits = [(f"fold-{number}", split) for number, split in enumerate(cut, start=1)]
+        raise UsageError(f"The split {how!r} has one test part; leave out cross_validate (--cross-validate).")
     if options.early_stop is None:
         return splits
     return [

@@ -16,6 +16,7 @@ Size = Literal["tiny", "small", "base"]
 Schedule = Literal["cosine", "one_cycle"]
 Imbalance = Literal["none", "weights", "sampling"]
 Precision = Literal["auto", "32", "bf16"]
+SplitName = Literal["given", "official", "holdout", "kfold", "leave-one-group-out"]
 
 # What `backbone` may be, beside "hf:" and the name or folder of a transformers checkpoint.
 BACKBONES = ("auto", "scratch", "yamnet")
@@ -63,7 +64,8 @@ class TrainOptions:
     given, what suits the backbone."""
 
     time: float = 10.0
-    """Minutes in which the backbone "auto" may try what it cannot rule out; the last network may take longer."""
+    """Minutes in which the backbone "auto" may try what it cannot rule out; the last network may take longer. With
+    --cross-validate each fold chooses for itself, without its test part, so this is for each."""
 
     size: Size = "small"
     """How large the scratch network is; larger ones take longer."""
@@ -121,6 +123,15 @@ class TrainOptions:
     """Share of the training clips kept apart, by group, for curves and early stop; with official folds none is,
     unless to stop early."""
 
+    split: SplitName | None = None
+    """Which clips are tested on: the "given" parts, an "official" fold, or clips held out by group, "holdout"; with
+    --cross-validate "official" folds, "kfold" cut by group, or "leave-one-group-out". If not given, the first of these
+    that there is."""
+
+    allow_leakage: bool = False
+    """Take given parts or folds although a recording, or the same content, is in more than one. The figures come out
+    too good, and each one says so."""
+
     test: float = 0.2
     """Share of all clips kept apart, by group, for the figures, where no folds or parts are given."""
 
@@ -140,6 +151,7 @@ class TrainOptions:
     """Of the processor; all if not given."""
 
     def __post_init__(self) -> None:
+        self._check("split", self.split in (None, *get_args(SplitName)), f"one of {', '.join(get_args(SplitName))}")
         for name, choices in _CHOICES.items():
             self._check(name, getattr(self, name) in choices, f"one of {', '.join(choices)}")
         self._check_backbone()

@@ -8,6 +8,7 @@ import pytest
 
 import auscult as library
 from auscult.models.modelspec import Provenance, UnknownSpec
+from tests.models.test_tflite_runner import two_heads
 from tests.tiny_models import describe, tiny_graph, tiny_spec, write_tiny_model
 
 from .conftest import Auscult, TrainedRun
@@ -133,3 +134,14 @@ def test_files_that_are_no_model_of_ours(
     assert message.startswith(f"auscult: {path}: ")
     assert said in message
     assert "; " in message  # what to do
+
+
+def test_each_head_has_a_line(auscult: Auscult, tmp_path: Path) -> None:
+    """However long its name is, it does not run into what it stands beside."""
+    path = tmp_path / "two.tflite"
+    path.write_bytes(two_heads())
+    lines = auscult("models", "show", path).out.splitlines()
+    assert [line for line in lines if line.startswith("head ")] == [
+        "head part       3 classes, one for each sound: rain, siren, dog",
+        "head late_parts 2 classes, any number for each sound: b, c",
+    ]

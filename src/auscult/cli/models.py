@@ -155,7 +155,7 @@ def _beside(name: str, value: str) -> str:
     room = _columns() - NAME_COLUMNS
     if " " not in value and len(value) > room:
         return f"{name}\n  {value}"
-    return _filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS}}")
+    return _filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS - 1}} ")
 
 
 def _columns() -> int:
@@ -175,10 +175,10 @@ def in_words(classifier: Classifier) -> dict[str, str]:
     origin = spec.provenance
     words = {"name": spec.name}
     for head in spec.heads:
-        of = "" if len(spec.heads) == 1 else f" ({head.name})"
+        name, what = ("classes", "") if len(spec.heads) == 1 else (f"head {head.name}", " classes")
         several = "one for each sound" if head.task == "single_label" else "any number for each sound"
         few = f": {_names(head)}" if len(head.labels) <= FEW_CLASSES else ""
-        words[f"classes{of}"] = f"{len(head.labels)}, {several}{few}"
+        words[name] = f"{len(head.labels)}{what}, {several}{few}"
         if head.unknown is not None:
             words["unknown"] = f"{head.unknown.label!r} for sounds of no class: {head.unknown.rule} above "
             words["unknown"] += f"{head.unknown.threshold:.4g}"
@@ -202,8 +202,12 @@ def in_words(classifier: Classifier) -> dict[str, str]:
 
 def _all_classes(classifier: Classifier) -> dict[str, str]:
     """The names of many classes, which come after all else."""
-    heads = [head for head in classifier.spec.heads if len(head.labels) > FEW_CLASSES]
-    return {"the classes" if len(heads) == 1 else f"of {head.name}": _names(head) for head in heads}
+    heads = classifier.spec.heads
+    return {
+        "the classes" if len(heads) == 1 else f"in {head.name}": _names(head)
+        for head in heads
+        if len(head.labels) > FEW_CLASSES
+    }
 
 
 def _names(head: HeadSpec) -> str:

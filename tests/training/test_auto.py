@@ -79,17 +79,18 @@ def test_where_the_frozen_head_is_right_nothing_else_is_tried(cache_home, sounds
     assert (choice.backbone, choice.strategy) == ("yamnet", "freeze")
     first, *rest = choice.trials
     assert first.right == 1.0
-    assert [trial.note for trial in rest] == ["not tried: yamnet leaves nothing to gain"] * 2
+    assert [trial.note for trial in rest] == ["not tried: yamnet leaves nothing to gain"] * 3
 
 
 def test_data_unlike_what_yamnet_knows_ends_with_another_network(cache_home, sounds, use):
     use(stand_in(deaf=True))
     choice = chosen(sounds)
     assert (choice.backbone, choice.strategy) == ("scratch", "no_freeze")
-    frozen, tuned, scratch = choice.trials
+    frozen, tuned, scratch, steady = choice.trials
     assert frozen.right < 0.6 > tuned.right
     assert scratch.right > 0.9
-    assert "scratch with no_freeze" in choice.reason
+    assert (steady.without, steady.note) == ("resampling", "not tried: scratch leaves nothing to gain")
+    assert "scratch no_freeze, " in choice.reason
 
 
 def test_the_frozen_head_is_judged_by_the_embeddings_that_are_kept(cache_home, sounds, use, monkeypatch):
@@ -103,7 +104,7 @@ def test_without_time_the_frozen_head_stays(cache_home, sounds, use):
     use(stand_in(deaf=True))
     choice = chosen(sounds, time=0.0)
     assert (choice.backbone, choice.strategy) == ("yamnet", "freeze")
-    assert [trial.note for trial in choice.trials[1:]] == ["not tried: no time left"] * 2
+    assert [trial.note for trial in choice.trials[1:]] == ["not tried: no time left"] * 3
 
 
 def test_where_yamnet_cannot_be_had_a_network_from_scratch_is_trained(cache_home, sounds, use):
@@ -114,6 +115,22 @@ def test_where_yamnet_cannot_be_had_a_network_from_scratch_is_trained(cache_home
     choice = chosen(sounds)
     assert (choice.backbone, choice.trials) == ("scratch", ())
     assert "YAMNet cannot be had, so a network from scratch is trained. https://a.org/x: no answer" in choice.reason
+
+
+def test_where_nothing_does_better_than_guessing_a_network_from_scratch_gets_its_full_schedule(
+    cache_home, sounds, use, monkeypatch
+):
+    use(stand_in(deaf=True))
+
+    def try_one(contest, backbone, strategy, without="", *, budget_s):
+        right = 0.4 if strategy == "freeze" else 0.3
+        return Trial(backbone, strategy, without, 5, 9, 1.0, right), np.full(9, right, np.float32)
+
+    monkeypatch.setattr(auto, "try_one", try_one)
+    choice = chosen(sounds)
+    assert (choice.backbone, choice.without) == ("scratch", "resampling")
+    assert "better than guessing" in choice.reason
+    assert "a longer --time" in choice.reason
 
 
 def test_another_rate_than_that_of_yamnet_leaves_a_network_from_scratch(cache_home, sounds, use):
@@ -153,6 +170,7 @@ def test_the_run_keeps_the_table_and_a_resumed_one_chooses_no_more(cache_home, s
         ("yamnet", "freeze"),
         ("yamnet", "no_freeze"),
         ("scratch", "no_freeze"),
+        ("scratch", "no_freeze"),
     ]
     config = yaml.safe_load((run.folder / "config.yaml").read_text())
     assert config["options"]["backbone"] == "auto"
@@ -187,8 +205,8 @@ def test_a_short_time_shortens_the_schedule_and_then_the_clips(cache_home, sound
 
 
 def test_a_choice_comes_back_from_yaml():
-    trials = (Trial("yamnet", "freeze", 3, 40, 1.5, 0.5), Trial("scratch", "no_freeze", note="not tried"))
-    choice = Choice("yamnet", "freeze", "because", trials)
+    trials = (Trial("yamnet", "freeze", "", 3, 40, 1.5, 0.5), Trial("scratch", "no_freeze", note="not tried"))
+    choice = Choice("scratch", "no_freeze", "because", trials, "resampling")
     assert Choice.from_dict(yaml.safe_load(yaml.safe_dump(choice.to_dict())) | {"plan": {}, "settled": {}}) == choice
 
 
@@ -203,3 +221,30 @@ def test_a_rival_needs_five_recordings_to_win(n_wrong, expected):
     recordings = np.ones(100, np.float32)
     recordings[:n_wrong] = 0.5
     assert could_be_beaten(recordings) is expected
+
+
+@pytest.mark.parametrize("n_held_out", [1, 4])
+def test_where_few_recordings_are_held_out_much_to_gain_is_enough(n_held_out):
+    assert could_be_beaten(np.full(n_held_out, 0.3, np.float32))
+    assert not could_be_beaten(np.full(n_held_out, 0.95, np.float32))
+
+
+def test_classes_that_differ_in_speed_alone_are_tried_without_resampling(cache_home, sounds, use, monkeypatch):
+    use(stand_in(deaf=True))
+    tried = []
+
+    def try_one(contest, backbone, strategy, without="", *, budget_s):
+        _, options = contest.material(backbone, strategy, without)
+        tried.append((backbone, options.resampling))
+        right = 0.9 if options.resampling == 0 else 0.4
+        return Trial(backbone, strategy, without, 5, 9, 1.0, right), np.full(9, right, np.float32)
+
+    monkeypatch.setattr(auto, "try_one", try_one)
+    choice = chosen(sounds)
+    assert tried == [("yamnet", 0.5), ("yamnet", 0.5), ("scratch", 0.5), ("scratch", 0.0)]
+    assert choice.options(OPTIONS) == replace(OPTIONS, backbone="scratch", strategy="no_freeze", resampling=0.0)
+    assert "scratch no_freeze without resampling, 90.0% right" in choice.reason
+    assert choice.table()[-1].endswith("90.0 %, without resampling")
+    tried.clear()
+    chosen(sounds, resampling=0.0)
+    assert tried == [("yamnet", 0.0), ("yamnet", 0.0), ("scratch", 0.0)]

@@ -1,9 +1,10 @@
 """`--backbone auto`: which backbone suits these clips, tried on recordings held out of the training part.
 
-First the frozen head on YAMNet, in seconds. Where recordings are left that it gets wrong, and enough of them that a
-network without a mistake would be better by more than luck, a fine-tuned YAMNet and a network from scratch are tried
-too, on short schedules within `TrainOptions.time`. The best one on the held-out recordings is then trained on all
-training clips. No clip of the test part has a say.
+First the frozen head on YAMNet, in seconds. Where it leaves much to gain, or enough recordings wrong that a network
+without a mistake would be better by more than luck, a fine-tuned YAMNet and a network from scratch are tried too, on
+short schedules within `TrainOptions.time`; then, where that is still so, a network from scratch that is shown no sound
+faster or slower than it is, for classes that differ in speed or pitch alone. The best one on the held-out recordings
+is then trained on all training clips. No clip of the test part has a say.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ from auscult.training.plan import plan_training, settle
 HELD_OUT = 0.25  # of the training clips, by group
 MOST_HELD_OUT = 2000  # clips: more would tell no more than they cost
 LUCK = 0.05  # a rival that could not win with less than this chance of luck is not tried
+MUCH = (
+    0.1  # unless there is this much to gain: a handful of recordings, all of them wrong, is no proof of anything else
+)
 TIMED_STEPS = 3
 PLANNED = 0.8  # of a budget, in epochs
 FEWEST_EPOCHS = 5  # of a trial; with too many clips for that, it sees a part of them
@@ -41,10 +45,14 @@ FEWEST_EPOCHS = 5  # of a trial; with too many clips for that, it sees a part of
 
 @dataclass(frozen=True)
 class Trial:
-    """A row of the table. `right` is a share of the clips held out, None where it was not tried; `note` says why."""
+    """A row of the table. `right` is a share of the clips held out, None where it was not tried; `note` says why.
+
+    `without` names the option that was 0 in it, whatever was given.
+    """
 
     backbone: str
     strategy: Strategy
+    without: str = ""
     epochs: int | None = None
     n_clips: int | None = None
     seconds: float | None = None
@@ -60,10 +68,11 @@ class Choice:
     strategy: Strategy
     reason: str
     trials: tuple[Trial, ...] = ()
+    without: str = ""
 
     def options(self, options: TrainOptions) -> TrainOptions:
         """The options with the choice in them."""
-        return replace(options, backbone=self.backbone, strategy=self.strategy)
+        return with_choice(options, self.backbone, self.strategy, self.without)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"trials": [asdict(trial) for trial in self.trials]}
@@ -71,7 +80,7 @@ class Choice:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Choice:
         trials = tuple(Trial(**trial) for trial in values["trials"])
-        return cls(values["backbone"], values["strategy"], values["reason"], trials)
+        return cls(values["backbone"], values["strategy"], values["reason"], trials, values["without"])
 
     def to_csv(self) -> str:
         names = list(Trial.__annotations__)
@@ -82,7 +91,7 @@ class Choice:
 
         Examples
         --------
-        >>> trial = Trial("yamnet", "freeze", None, 240, 2.5, 0.975)
+        >>> trial = Trial("yamnet", "freeze", "", None, 240, 2.5, 0.975)
         >>> print("\\n".join(Choice("yamnet", "freeze", "", (trial,)).table()))
         backbone  strategy   epochs  seconds  right
         yamnet    freeze          -      2.5  97.5 %
@@ -92,7 +101,8 @@ class Choice:
             epochs = "-" if trial.epochs is None else str(trial.epochs)
             seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
             right = trial.note if trial.right is None else f"{100 * trial.right:.1f} %"
-            lines.append(f"{trial.backbone:<9} {trial.strategy:<10} {epochs:>6}  {seconds:>7}  {right}")
+            without = f", without {trial.without}" if trial.without else ""
+            lines.append(f"{trial.backbone:<9} {trial.strategy:<10} {epochs:>6}  {seconds:>7}  {right}{without}")
         return lines
 
 
@@ -109,8 +119,8 @@ class Contest:
     def groups(self) -> NDArray[np.str_]:
         return self.dataset.groups()
 
-    def material(self, backbone: str, strategy: Strategy) -> tuple[Material, TrainOptions]:
-        options = replace(self.options, backbone=backbone, strategy=strategy, early_stop=None)
+    def material(self, backbone: str, strategy: Strategy, without: str = "") -> tuple[Material, TrainOptions]:
+        options = replace(with_choice(self.options, backbone, strategy, without), early_stop=None)
         recipe = find_backbone(backbone).recipe
         plan = plan_training(self.dataset.select(self.inner.train).clips(), options, recipe)
         settled = settle(options, recipe, plan.epochs)
@@ -138,22 +148,46 @@ def choose_backbone(dataset: Dataset, split: Split, options: TrainOptions, *, qu
     ends = time.monotonic() + 60 * options.time
     first, scores = try_one(contest, "yamnet", "freeze", budget_s=math.inf)
     trials, best, best_scores = [first], first, scores
-    rivals: list[tuple[str, Strategy]] = [("yamnet", "no_freeze"), ("scratch", "no_freeze")]
-    for number, (backbone, strategy) in enumerate(rivals):
+    rivals: list[tuple[str, Strategy, str]] = [("yamnet", "no_freeze", ""), ("scratch", "no_freeze", "")]
+    if options.resampling:
+        rivals.append(("scratch", "no_freeze", "resampling"))
+    for number, rival in enumerate(rivals):
         left_s = ends - time.monotonic()
         if not could_be_beaten(best_scores):
-            trials.append(Trial(backbone, strategy, note=f"not tried: {best.backbone} leaves nothing to gain"))
+            trials.append(Trial(*rival, note=f"not tried: {best.backbone} leaves nothing to gain"))
         elif left_s <= 0:
-            trials.append(Trial(backbone, strategy, note="not tried: no time left"))
+            trials.append(Trial(*rival, note="not tried: no time left"))
         else:
-            trial, scores = try_one(contest, backbone, strategy, budget_s=left_s / (len(rivals) - number))
+            trial, scores = try_one(contest, *rival, budget_s=left_s / (len(rivals) - number))
             trials.append(trial)
             if trial.right is not None and best.right is not None and trial.right > best.right:
                 best, best_scores = trial, scores
-    return Choice(best.backbone, best.strategy, _reason(trials, best, len(inner.validation)), tuple(trials))
+    reason = _reason(trials, best, len(inner.validation))
+    if best.right is not None and best.right < guessed(contest) + MUCH and trials[-1].right is not None:
+        # Some classes take a network longer to tell than a trial lasts; the last one learns most on its full schedule.
+        best = trials[-1]
+        reason = f"No backbone told held-out clips better than guessing in so short a time, so {_name(best)} is " + (
+            f"trained by its full schedule; a longer --time may tell more. {reason}"
+        )
+    return Choice(best.backbone, best.strategy, reason, tuple(trials), best.without)
 
 
-def try_one(contest: Contest, backbone: str, strategy: Strategy, *, budget_s: float) -> tuple[Trial, FloatArray]:
+def guessed(contest: Contest) -> float:
+    """Share of the held-out clips that are told right by saying of each what is most frequent in training."""
+    dataset, inner = contest.dataset, contest.inner
+    usual = dataset.select(inner.train).targets().mean(axis=0)
+    targets = dataset.select(inner.validation).targets()
+    return float(told(np.tile(usual, (len(targets), 1)), targets, dataset.task).mean())
+
+
+def with_choice(options: TrainOptions, backbone: str, strategy: Strategy, without: str) -> TrainOptions:
+    """The options with a backbone, its strategy, and 0 for the option that `without` names."""
+    return replace(options, backbone=backbone, strategy=strategy, **({without: 0.0} if without else {}))
+
+
+def try_one(
+    contest: Contest, backbone: str, strategy: Strategy, without: str = "", *, budget_s: float
+) -> tuple[Trial, FloatArray]:
     """Train on what is left of the training part, and judge each held-out recording.
 
     Returns
@@ -162,10 +196,11 @@ def try_one(contest: Contest, backbone: str, strategy: Strategy, *, budget_s: fl
     recordings : float32 (recordings,), the mean of `told` over the clips of each; in every trial the same order
     """
     began = time.monotonic()
-    material, options = contest.material(backbone, strategy)
+    material, options = contest.material(backbone, strategy, without)
     budget_s -= time.monotonic() - began  # spent on decoding
     if not len(material.validation):
-        return Trial(backbone, strategy, note="not tried: no clip held out could be decoded"), np.zeros(0, np.float32)
+        note = "not tried: no clip held out could be decoded"
+        return Trial(backbone, strategy, without, note=note), np.zeros(0, np.float32)
     if math.isfinite(budget_s):
         # What the schedule leaves over is for judging, and for a machine that grows busier.
         material = within(material, options, max(1.0, PLANNED * budget_s))
@@ -178,6 +213,7 @@ def try_one(contest: Contest, backbone: str, strategy: Strategy, *, budget_s: fl
     trial = Trial(
         backbone,
         strategy,
+        without,
         epochs=len(fitted.rows) or None,
         n_clips=len(material.train),
         seconds=round(time.monotonic() - began, 1),
@@ -246,18 +282,21 @@ def means_of_groups(values: FloatArray, groups: NDArray[np.str_]) -> FloatArray:
 
 
 def could_be_beaten(recordings: FloatArray) -> bool:
-    """Whether a network without a mistake would be better by more than luck: the sign test, paired by recording.
+    """Whether a network without a mistake would be better by much, or by more than luck.
 
-    It would win every recording that is not told right throughout and lose none.
+    Luck is judged by the sign test, paired by recording: it would win every recording that is not told right throughout
+    and lose none. Where few are held out, all of them may be wrong without that being proof, so much is enough.
 
     Examples
     --------
     >>> could_be_beaten(np.array([0, 0, 0, 0, 0, 1, 1], np.float32))
     True
-    >>> could_be_beaten(np.array([0, 0, 0, 0, 1, 1, 1], np.float32))
+    >>> could_be_beaten(np.array([0.5] * 4 + [1] * 96, np.float32))
     False
+    >>> could_be_beaten(np.array([0, 0, 0, 0], np.float32))
+    True
     """
-    return won_by_luck(int((recordings < 1).sum()), 0) < LUCK
+    return won_by_luck(int((recordings < 1).sum()), 0) < LUCK or float((1 - recordings).mean()) > MUCH
 
 
 def won_by_luck(n_won: int, n_lost: int) -> float:
@@ -274,8 +313,9 @@ def won_by_luck(n_won: int, n_lost: int) -> float:
 
 def _reason(trials: Sequence[Trial], best: Trial, n_held: int) -> str:
     others = [trial for trial in trials if trial is not best]
-    tried = "; ".join(f"{trial.backbone} {trial.strategy} {trial.note or f'{trial.right:.1%}'}" for trial in others)
-    return (
-        f"Chosen by {n_held} clips held out of the training part: {best.backbone} with {best.strategy}, "
-        f"{best.right:.1%} right ({tried})."
-    )
+    tried = "; ".join(f"{_name(trial)} {trial.note or f'{trial.right:.1%}'}" for trial in others)
+    return f"Chosen by {n_held} clips held out of the training part: {_name(best)}, {best.right:.1%} right ({tried})."
+
+
+def _name(trial: Trial) -> str:
+    return f"{trial.backbone} {trial.strategy}" + (f" without {trial.without}" if trial.without else "")

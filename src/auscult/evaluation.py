@@ -36,6 +36,10 @@ from auscult.progress import progress
 from auscult.records import FloatArray, Prediction
 from auscult.result import Excerpt, Result
 
+# Beside each figure that is too good to be true of new sounds.
+SEEN = "on clips it was trained on"
+LEAKING = "the split leaks"
+
 
 @dataclass(frozen=True)
 class TestedClip:
@@ -94,6 +98,7 @@ class Evaluation:
             groups=np.concatenate([one.groups for one in every]),
             task=every[0].task,
             thresholds=every[0].thresholds,
+            caveat=next((one.caveat for one in every if one.caveat is not None), None),
         )
         return cls(
             outcomes=outcomes,
@@ -164,6 +169,7 @@ def evaluate(
     source: Dataset | str | Path,
     *,
     allow_seen: bool = False,
+    caveat: str | None = None,
     quiet: bool = False,
 ) -> Evaluation:
     """Measure a model on labelled clips that it was not trained on.
@@ -179,6 +185,7 @@ def evaluate(
     model : as `load` gives it, or the path of a model file
     source : a dataset, or what `open_dataset` takes
     allow_seen : also count clips that the model was trained on; a note then says how many
+    caveat : what is to stand beside each figure, if they are known to come out too good
     quiet : show no progress
 
     Returns
@@ -194,7 +201,8 @@ def evaluate(
     dataset = open_dataset(source)
     targets = _targets(dataset, model.spec)
     clips = dataset.clips()
-    notes = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path) + _absent_note(targets, model)
+    seen = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path)
+    notes = seen + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
         sounds = (Excerpt(clip.source, *clip.range_s()) for clip in clips)
@@ -207,7 +215,7 @@ def evaluate(
     if not results:
         raise DataError(f"{dataset.root}: none of {len(clips)} clips could be read; the first: {failures[0]}")
     read = np.array([isinstance(outcome, Result) for outcome in outcomes])
-    counted = _outcomes(model, targets[read], results, dataset.select(read))
+    counted = _outcomes(model, targets[read], results, dataset.select(read), caveat=SEEN if seen else caveat)
     return Evaluation(
         outcomes=counted,
         clips=_tested(dataset.select(read), counted, results),
@@ -320,7 +328,9 @@ def _unknown_note(outcomes: Outcomes, head: HeadSpec) -> tuple[str, ...]:
     )
 
 
-def _outcomes(model: Classifier, targets: FloatArray, results: Sequence[Result], dataset: Dataset) -> Outcomes:
+def _outcomes(
+    model: Classifier, targets: FloatArray, results: Sequence[Result], dataset: Dataset, *, caveat: str | None
+) -> Outcomes:
     head = model.spec.heads[0]
     return Outcomes(
         labels=tuple(label.id for label in head.labels),
@@ -329,6 +339,7 @@ def _outcomes(model: Classifier, targets: FloatArray, results: Sequence[Result],
         groups=dataset.groups(),
         task=head.task,
         thresholds=None if head.thresholds is None else np.array(head.thresholds, np.float32),
+        caveat=caveat,
     )
 
 

@@ -22,6 +22,7 @@ from auscult.data import (
     given_split,
     grouped_folds,
     holdout,
+    leave_one_group_out,
     validation_split,
 )
 from auscult.data.sounds import FolderSounds
@@ -427,3 +428,24 @@ def test_one_class_cannot_be_trained_on(sounds):
 def test_two_classes_or_one_that_clips_may_hold_can_be_trained_on():
     check_trainable(build([{"labels": "a"}, {"labels": "b"}]))
     check_trainable(build([{"labels": "a"}, {"labels": ""}], task="multi_label"))
+
+
+@given(datasets())
+def test_each_group_is_left_out_once(dataset):
+    lonely = {str(group) for group in dataset.groups() if _only_one_with_a_class(dataset, group)}
+    try:
+        splits = leave_one_group_out(dataset)
+    except DataError:
+        assert len(set(dataset.groups()) - lonely) < 2
+        return
+    tested = [str(group) for split in splits for group in set(dataset.groups()[split.test])]
+    assert sorted(tested) == sorted(set(map(str, dataset.groups())) - lonely)
+    for split in splits:
+        assert_sound(dataset, split)
+        assert len(split.train) + len(split.test) == len(dataset)
+
+
+def _only_one_with_a_class(dataset: Dataset, group: str) -> bool:
+    inside = dataset.groups() == group
+    present = dataset.targets() > 0
+    return bool((present[inside].any(axis=0) & ~present[~inside].any(axis=0)).any())

@@ -34,8 +34,8 @@ def version() -> str:
 
 
 def _shown_default(value: Any) -> str | None:
-    # That a switch is off until it is named goes without saying.
-    return None if value is None or value is False else str(value)
+    # That a switch is off, and a list empty, until it is named goes without saying.
+    return None if value is None or value is False or value == () else str(value)
 
 
 app = App(

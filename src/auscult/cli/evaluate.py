@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from auscult.cli.help import READING
 from auscult.cli.opening import ModelOptions, model_to_use
 from auscult.cli.output import print_figures, print_json, say, say_problems
+from auscult.data.reading import AS_IT_IS, Reading
 from auscult.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def evaluate(
     json: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     opening: Annotated[ModelOptions, Parameter(name="*", group="Model")] = AS_THE_MODEL_SAYS,
+    reading: Annotated[Reading, Parameter(name="*", group=READING)] = AS_IT_IS,
 ) -> int:
     """Measure a model on labelled sounds that it was not trained on.
 
@@ -53,13 +56,15 @@ def evaluate(
         Name only what failed.
     opening
         How the model is opened.
+    reading
+        How the sounds are read.
     """
     from auscult.classifier import load
     from auscult.data import open_dataset
     from auscult.evaluation import evaluate as evaluated
 
     how = opening.opening()
-    dataset = _chosen(open_dataset(source), fold, part)
+    dataset = _chosen(open_dataset(source, reading), fold, part)
     model = model_to_use(model, for_people=False, quiet=quiet)
     evaluation = evaluated(load(model, quiet=quiet, **how), dataset, allow_seen=allow_seen, quiet=quiet)
     if output is not None:

@@ -23,7 +23,8 @@ TRAINING_PANELS: Mapping[str, tuple[str, ...]] = {
         "layer-decay",
         "size",
     ),
-    "Training": ("epochs", "time", "seed", "imbalance", "early-stop", "validation", "test", "threads"),
+    "Training": ("epochs", "time", "seed", "imbalance", "early-stop", "threads"),
+    "What is tested on": ("split", "test", "validation", "allow-leakage"),
     "What the model hears": ("sample-rate", "window-s", "mono"),
     "Augmentation": ("mixing", "resampling", "shifting", "gain-db", "noise", "masking"),
     "Fine points of training": (),
@@ -40,4 +41,5 @@ class _Panels(DefaultFormatter):
             super().__call__(console, options, panel.copy(title=title, entries=entries))
 
 
-TRAINING = Group("Training", help_formatter=_Panels())
+TRAINING = Group("Training", help_formatter=_Panels(), sort_key=1)
+READING = Group("How the sounds are read, and which are meant", sort_key=2)

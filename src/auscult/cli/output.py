@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,10 @@ from auscult.errors import AuscultError, InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from auscult.metrics import Figure
+
+# The widest that text gets, and the part of it that names take, where values stand beside them.
+MAX_COLUMNS = 100
+NAME_COLUMNS = 16
 
 
 def emit(text: str) -> None:
@@ -70,10 +76,11 @@ def print_figures(metrics: Mapping[str, Figure]) -> None:
 
     if not metrics:
         return
-    rows = [("", "", "95 % interval", "clips")]
+    rows = [("", "", "95 % interval", "clips", "")]
     for name, figure in metrics.items():
         title, _, is_share = FIGURES.get(name, (name.replace("_", " "), "", False))
-        rows.append((title, _value(figure, is_share), _interval(figure, is_share), str(figure.n)))
+        caveat = f"({figure.caveat})" if figure.caveat else ""
+        rows.append((title, _value(figure, is_share), _interval(figure, is_share), str(figure.n), caveat))
     emit("\n".join(columns(rows, right=(1, 3))))
 
 
@@ -117,6 +124,25 @@ def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> list
         ]
         lines.append(("  " + "  ".join(cells)).rstrip())
     return lines
+
+
+def filled(text: str, *, indent: str, first: str) -> str:
+    """Text in lines that fit the terminal, the first after `first`, all others after `indent`."""
+    # Addresses and digests are for copying: they stay whole.
+    return textwrap.fill(
+        text, _width(), initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def beside(name: str, value: str) -> str:
+    """A name, and beside it what it stands for; what is one word and too long for that begins a line of its own."""
+    if " " not in value and len(value) > _width() - NAME_COLUMNS:
+        return f"{name}\n  {value}"
+    return filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS - 1}} ")
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, MAX_COLUMNS)
 
 
 def failure_record(error: InputError) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from auscult.cli.help import TRAINING
+from auscult.cli.help import READING, TRAINING
 from auscult.cli.output import check_at_least_one, print_figures, print_json, say, say_problems
+from auscult.data.reading import AS_IT_IS, Reading
 from auscult.errors import UsageError
 from auscult.training.options import TrainOptions
 
@@ -31,14 +32,15 @@ def train(
     json: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     options: Annotated[TrainOptions, Parameter(name="*", group=TRAINING)] = DEFAULTS,
+    reading: Annotated[Reading, Parameter(name="*", group=READING)] = AS_IT_IS,
 ) -> int:
     """Train a model on labelled sounds, test it on sounds kept apart, and write a report.
 
     Parameters
     ----------
     source
-        A folder per class; train/ val/ test/ folders of those; ESC-50's or UrbanSound8K's own folder; or a CSV
-        with a path and a label column.
+        A folder per class; train/ val/ test/ folders of those; a table of paths and labels; annotations of recordings;
+        the name or folder of a known corpus; or a version in a store, STORE/NAME@VERSION.
     output
         Folder for the run: model.onnx, metrics.json, report.html and more. Must be new, or hold the same run to resume.
     fold
@@ -57,6 +59,8 @@ def train(
         Name only what failed.
     options
         How to train.
+    reading
+        How the sounds are read.
     """
     if fold is not None and cross_validate:
         raise UsageError("--fold and --cross-validate exclude each other; choose one.")
@@ -72,10 +76,19 @@ def train(
         if cross_validate:
             jobs = jobs or available_cores()
             run: CrossValidation | Run = cross_validated(
-                source, output=output, options=options, n_folds=folds, jobs=jobs, resume=resume, quiet=quiet
+                source,
+                output=output,
+                options=options,
+                n_folds=folds,
+                jobs=jobs,
+                reading=reading,
+                resume=resume,
+                quiet=quiet,
             )
         else:
-            run = trained(source, output=output, options=options, fold=fold, resume=resume, quiet=quiet)
+            run = trained(
+                source, output=output, options=options, fold=fold, reading=reading, resume=resume, quiet=quiet
+            )
     except KeyboardInterrupt:
         say("To go on from here, run the same command with --resume.", quiet=quiet)
         raise

@@ -21,15 +21,21 @@ if TYPE_CHECKING:
 
 _Value = TypeVar("_Value", str, int)
 
+SHIPPED_MAPS = Path(__file__).parent / "maps"
+
 
 def read_label_map(path: str | Path) -> dict[str, str]:
     """Labels and what takes their place, from a table with the columns ``label`` and ``to``.
+
+    A map that comes with auscult is named without an ending: ``esc50-super-categories``.
 
     Raises
     ------
     DataError : no such table, or a label that is to become two
     """
-    table = read_table(Path(path))
+    shipped = SHIPPED_MAPS / f"{path}.csv"
+    is_shipped = not Path(path).exists() and Path(path).name == str(path) and shipped.is_file()
+    table = read_table(shipped if is_shipped else Path(path))
     if absent := [column for column in ("label", "to") if column not in table.header]:
         raise DataError(
             f"{table.name}: a map of labels must have the columns 'label' and 'to'. It has no {some(absent)}."
@@ -68,6 +74,11 @@ def narrowed(
     clips: Sequence[str] | None,
 ) -> Dataset:
     """See `Dataset.only`."""
+    n_clips = len(dataset)
+    if labels is not None:
+        names = [nfc(label) for label in labels]
+        _check_known("labels", names, {label.id for label in dataset.labels})
+        dataset = _of_labels(dataset, set(names))
     kept = np.ones(len(dataset), bool)
     for name, column, wanted in (("folds", "fold", folds), ("splits", "split", splits)):
         if wanted is not None:
@@ -77,25 +88,21 @@ def narrowed(
     if clips is not None:
         uris = dataset.table["uri"].to_pylist()
         kept &= np.array([any(fnmatchcase(uri, pattern) for pattern in clips) for uri in uris], bool)
-    if labels is not None:
-        names = [nfc(label) for label in labels]
-        _check_known("labels", names, {label.id for label in dataset.labels})
-        dataset = _of_labels(dataset, set(names))
-        kept &= np.array([bool(weights) for weights in dataset.table["labels"].to_pylist()], bool)
     if not kept.any():
-        raise DataError(f"None of the {len(dataset)} clips is chosen; ask for less at once.")
+        raise DataError(f"None of the {n_clips} clips is chosen; ask for less at once.")
     return dataset.select(kept)
 
 
 def _of_labels(dataset: Dataset, names: set[str]) -> Dataset:
-    """All clips, with these of their labels only."""
-    weights = dataset.table["labels"].to_pylist()
-    left = [None if each is None else [label for label in each if label["id"] in names] for each in weights]
-    if dataset.task == "single_label":
-        # A clip that is partly of a class that is left out is no example of the others.
-        left = [each if each == before else [] for each, before in zip(left, weights, strict=True)]
-        rows = [row for row, each in enumerate(left) if each]
-        dataset, left = dataset.select(rows), [left[row] for row in rows]
+    """The clips that hold one of these labels, with these labels only."""
+    rows, left = [], []
+    for row, before in enumerate(dataset.table["labels"].to_pylist()):
+        found = [label for label in before or () if label["id"] in names]
+        # A single-label clip that is partly of a class that is left out is no example of the others.
+        if found and (found == before or dataset.task == "multi_label"):
+            rows.append(row)
+            left.append(found)
+    dataset = dataset.select(rows)
     labels = tuple(label for label in dataset.labels if label.id in names)
     return replace(dataset, table=_with_labels(dataset, left), labels=labels)
 

@@ -237,6 +237,37 @@ def grouped_folds(dataset: Dataset, *, k: int, seed: int) -> list[Split]:
     ]
 
 
+def leave_one_group_out(dataset: Dataset) -> list[Split]:
+    """A split for each group (recording, speaker, machine) that tests on it and trains on all others.
+
+    Groups without which a class would have no clip to train on stay in every train part, and a note says so.
+
+    Raises
+    ------
+    DataError : fewer than two groups that can be tested on
+    """
+    counts = count_groups(dataset.groups(), dataset.targets() > 0)
+    testable = np.flatnonzero(~counts.lonely)
+    if len(testable) < 2:
+        raise DataError(
+            f"{printable(dataset.root)}: to leave one group (recording) out at a time, at least two must be such that "
+            f"every class has clips elsewhere. Got {len(testable)}; add recordings, or cut folds by group."
+        )
+    notes = _notes_on_kept(dataset, counts, counts.lonely)
+    return [
+        _checked(
+            dataset,
+            Split(
+                f"without {counts.names[group]}",
+                np.flatnonzero(counts.group_of_clip != group),
+                test=np.flatnonzero(counts.group_of_clip == group),
+                notes=notes,
+            ),
+        )
+        for group in testable
+    ]
+
+
 def validation_split(dataset: Dataset, split: Split, *, fraction: float, seed: int) -> Split:
     """Cut a validation part out of the train part of `split`, as `holdout` does.
 

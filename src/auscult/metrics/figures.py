@@ -74,7 +74,7 @@ def evaluate_outcomes(
     for name, measure in measures.items():
         value = float(measure(once)[0])
         low, high = _interval(name, value, resampled[name], confidence, n_groups)
-        figures[name] = Figure(None if math.isnan(value) else value, low, high, outcomes.n_clips)
+        figures[name] = Figure(None if math.isnan(value) else value, low, high, outcomes.n_clips, outcomes.caveat)
     return figures
 
 

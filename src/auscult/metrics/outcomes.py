@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -28,6 +28,7 @@ class Outcomes:
     task : ``"single_label"`` or ``"multi_label"``
     thresholds : float32 (classes,), the score from which a class counts as present; used by multi-label
         figures only; None is 0.5 for each
+    caveat : why the figures come out better than they would on new sounds, if they do: it stands beside each of them
 
     Raises
     ------
@@ -40,6 +41,7 @@ class Outcomes:
     groups: NDArray[np.str_]
     task: Task
     thresholds: FloatArray | None = None
+    caveat: str | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self.labels, self.task)
@@ -83,13 +85,14 @@ class Figure:
     """A figure with its interval. None is "cannot be said": it stands for a value or a bound that is
     undefined.
 
-    `n` is the number of clips that the figure was computed on.
+    `n` is the number of clips that the figure was computed on. `caveat` is that of its `Outcomes`.
     """
 
     value: float | None
     low: float | None
     high: float | None
     n: int
+    caveat: str | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """For `metrics.json`.
@@ -97,7 +100,8 @@ class Figure:
         >>> Figure(0.9, 0.85, 0.94, 400).to_dict()
         {'value': 0.9, 'low': 0.85, 'high': 0.94, 'n': 400}
         """
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        figure = {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        return figure if self.caveat is None else {**figure, "caveat": self.caveat}
 
 
 def _check_labels(labels: tuple[str, ...], task: Task) -> None:

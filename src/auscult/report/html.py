@@ -81,16 +81,21 @@ def report_html(report: RunReport) -> Html:
         ("data", "Data", _data(report)),
         ("repeat", "Repeat it", _repeat(report)),
     ]
+    return page_html(report.title, parts, eyebrow="auscult report")
+
+
+def page_html(title: str, parts: Sequence[tuple[str, str, Html]], *, eyebrow: str) -> Html:
+    """A page of sections (identity, heading, content), those without content left out; `eyebrow` stands above all."""
     filled = [(identity, heading, content) for identity, heading, content in parts if content]
     links = (element("li", element("a", escaped(h), href=f"#{i}")) for i, h, _ in filled)
     header = element(
         "header",
-        element("p", escaped("auscult report"), class_="eyebrow"),
-        element("h1", escaped(report.title)),
+        element("p", escaped(eyebrow), class_="eyebrow"),
+        element("h1", escaped(title)),
         element("nav", element("ul", *links), aria_label="Sections"),
     )
     main = element("main", *(section(i, h, content) for i, h, content in filled))
-    return _document(report.title, Html(header + main))
+    return _document(title, Html(header + main))
 
 
 def _document(title: str, body: Html) -> Html:
@@ -127,9 +132,13 @@ def _headline(name: str, figure: Figure) -> Html:
     return element(
         "div",
         element("p", number, element("span", escaped(title), class_="headline-name"), class_="headline-line"),
-        element("p", escaped(f"{_count(figure.n, 'clip')}, {bounds}"), class_="headline-more"),
+        element("p", escaped(f"{_count(figure.n, 'clip')}, {bounds}{_caveat(figure)}"), class_="headline-more"),
         class_="headline",
     )
+
+
+def _caveat(figure: Figure) -> str:
+    return f" ({figure.caveat})" if figure.caveat else ""
 
 
 def _figures(report: RunReport) -> Html:
@@ -141,7 +150,7 @@ def _figures(report: RunReport) -> Html:
             (
                 Html(escaped(title) + element("span", escaped(meaning), class_="meaning")),
                 _number(figure.value, is_share),
-                _interval(figure, is_share),
+                joined([_interval(figure, is_share), escaped(_caveat(figure))]),
                 bar(figure.value or 0, low=figure.low, high=figure.high) if drawn else Html(""),
             )
         )

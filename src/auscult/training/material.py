@@ -18,10 +18,10 @@ from auscult.data import (
     holdout,
     validation_split,
 )
-from auscult.errors import DataError, InputError
+from auscult.errors import DataError, InputError, UsageError
 from auscult.records import FloatArray
 from auscult.training.clips import ClipStore, fill_cache
-from auscult.training.options import TrainOptions
+from auscult.training.options import SplitName, TrainOptions
 from auscult.training.plan import TrainPlan
 
 
@@ -40,20 +40,36 @@ class Material:
 def choose_split(dataset: Dataset, fold: int | None, options: TrainOptions) -> Split:
     """Given parts and official folds are taken as they are; otherwise clips are held out by group."""
     check_trainable(dataset)
-    if fold is not None:
-        split = fold_split(dataset, fold)
-    elif any(dataset.table["split"].to_pylist()):
-        split = given_split(dataset)
-    elif dataset.folds():
-        split = fold_split(dataset, dataset.folds()[-1])
-    elif options.test > 0:
-        split = holdout(dataset, fraction=options.test, seed=options.seed)
-    else:
-        split = Split("all for training", np.arange(len(dataset)))
+    split = _split(dataset, fold, options)
     # Where folds are official, figures are compared with those of others, who train on all that is left.
     if not len(split.validation) and options.validation > 0 and (not dataset.folds() or options.early_stop):
         return _with_validation(dataset, split, options)
     return split
+
+
+def _split(dataset: Dataset, fold: int | None, options: TrainOptions) -> Split:
+    how = options.split or _usual_split(dataset, fold)
+    if fold is not None and how != "official":
+        raise UsageError(f"The 'fold' parameter belongs to the split 'official'. Got {how!r}; leave out one of them.")
+    if how == "official":
+        # A dataset without folds is told so.
+        number = fold if fold is not None else max(dataset.folds(), default=1)
+        return fold_split(dataset, number, allow_leakage=options.allow_leakage)
+    if how == "given":
+        return given_split(dataset, allow_leakage=options.allow_leakage)
+    if how != "holdout":
+        raise UsageError(f"The split {how!r} tests on every clip in turn; give cross_validate (--cross-validate) too.")
+    if options.test > 0:
+        return holdout(dataset, fraction=options.test, seed=options.seed)
+    return Split("all for training", np.arange(len(dataset)))
+
+
+def _usual_split(dataset: Dataset, fold: int | None) -> SplitName:
+    if fold is not None:
+        return "official"
+    if any(dataset.table["split"].to_pylist()):
+        return "given"
+    return "official" if dataset.folds() else "holdout"
 
 
 def _with_validation(dataset: Dataset, split: Split, options: TrainOptions) -> Split:

@@ -59,6 +59,10 @@ class TrainOptions:
     as long again. With the strategy freeze alone: on a body that has been trained that head would no longer be right.
     transformers checkpoints have none to keep."""
 
+    copies: int = 0
+    """With the strategy freeze: altered copies of each clip that the head is fitted to beside it, as --resampling,
+    --shifting, --gain-db and --noise say. Each costs as much computing as the clips; none that was tried helped."""
+
     layer_decay: float | None = None
     """Learning rate of each layer of a backbone over that of the layer above it, more than 0 and at most 1; if not
     given, what suits the backbone."""
@@ -194,6 +198,10 @@ class TrainOptions:
         belongs = epoch is None or self.strategy == "freeze_unfreeze"
         self._check("unfreeze_epoch", belongs, "used with the strategy freeze_unfreeze")
         self._check_kept()
+        frozen_body = self.backbone not in ("auto", "scratch") and self.strategy in (None, "freeze")
+        self._check("copies", _is_whole(self.copies, 0), "a whole number from 0")
+        rule = "used with the strategy freeze of a backbone that is named: what is trained hears altered clips anyway"
+        self._check("copies", frozen_body or not self.copies, rule)
         decay = self.layer_decay
         self._check(
             "layer_decay", decay is None or (_is_number(decay, 0, 1) and decay > 0), "more than 0 and at most 1"

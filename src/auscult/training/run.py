@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from auscult.classifier import load
-from auscult.data import Clip, Dataset, Split, open_dataset
+from auscult.data import Clip, Dataset, Reading, Split, open_dataset
 from auscult.errors import InputError, unique_problems
-from auscult.evaluation import Evaluation, evaluate
+from auscult.evaluation import LEAKING, Evaluation, evaluate
 from auscult.export.onnx import Parity, write_model_file
 from auscult.files import write_text
 from auscult.metrics import Figure
@@ -69,6 +69,7 @@ def train(
     output: str | Path,
     options: TrainOptions | None = None,
     fold: int | None = None,
+    reading: Reading | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Run:
@@ -76,11 +77,12 @@ def train(
 
     Parameters
     ----------
-    source : a folder or CSV of labelled sounds (see `auscult.data.open_dataset`), or a `Dataset`
+    source : labelled sounds, in any form that `auscult.data.open_dataset` takes, or a `Dataset`
     output : the run's folder; new, empty, or with `resume` that of the same run
     options : how to train
     fold : test on this official fold and train on the others; None: test on the test part that was given, else on the
         last official fold, else on clips held out by group
+    reading : how the source is to be read, and which of its clips are meant
     resume : go on with an interrupted run; it ends with the weights that it would have had without the interruption
     quiet : show no progress
 
@@ -90,12 +92,12 @@ def train(
     UsageError : the folder holds another run
     """
     options = options or TrainOptions()
-    dataset = open_dataset(source)
+    dataset = open_dataset(source, reading)
     return train_split(
         dataset,
         choose_split(dataset, fold, options),
         output=Path(output),
-        source=str(dataset.root if isinstance(source, Dataset) else source),
+        source=source_in_config(source, reading),
         fold=fold,
         options=options,
         resume=resume,
@@ -108,7 +110,7 @@ def train_split(
     split: Split,
     *,
     output: Path,
-    source: str,
+    source: dict[str, Any],
     fold: int | None = None,
     options: TrainOptions,
     resume: bool,
@@ -237,7 +239,11 @@ def finish(
     evaluation: Evaluation | None = None
     problems = material.problems
     if len(material.split.test):
-        evaluation = evaluate(load(folder.model), material.dataset.select(material.split.test), quiet=quiet)
+        caveat = LEAKING if material.split.leaking_groups else None
+        tested = material.dataset.select(material.split.test)
+        # A split that leaks may test on the very clips that it trained on.
+        seen = options.allow_leakage
+        evaluation = evaluate(load(folder.model), tested, allow_seen=seen, caveat=caveat, quiet=quiet)
         evaluation.write(folder.path)
         problems = unique_problems((*problems, *evaluation.problems))
     chosen = (choice.reason,) if choice else ()
@@ -254,12 +260,21 @@ def _sounds(material: Material, n_clips: int) -> list[Waveform]:
     return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
 
 
-def _config(source: str, dataset: Dataset, split: Split, fold: int | None, options: TrainOptions) -> dict[str, Any]:
+def source_in_config(source: str | Path | Dataset, reading: Reading | None) -> dict[str, Any]:
+    """What `config.yaml` keeps of where the sounds came from, and how they were read."""
+    named = {"source": str(source.root if isinstance(source, Dataset) else source)}
+    read = {} if reading is None else reading.to_dict()
+    return {**named, "reading": read} if read else named
+
+
+def _config(
+    source: dict[str, Any], dataset: Dataset, split: Split, fold: int | None, options: TrainOptions
+) -> dict[str, Any]:
     """Everything that the weights depend on, as `config.yaml` keeps it."""
     return {
         "auscult": version("auscult"),
         "torch": version("torch"),
-        "source": source,
+        **source,
         "fold": fold,
         "dataset_digest": dataset.digest(),
         "split": split.name,

@@ -244,7 +244,19 @@ def _command(config: dict[str, Any], folder: Path) -> str:
     words = ["auscult", "train", str(config["source"]), "-o", str(folder)]
     if config.get("fold") is not None:
         words += ["--fold", str(config["fold"])]
+    words += [word for name, value in config.get("reading", {}).items() for word in _reading_words(name, value)]
     for name, value in config["options"].items():
         if value != defaults[name]:
-            words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+            words += [_option(name), *map(str, [] if value is True else value if isinstance(value, list) else [value])]
     return shlex.join(words)
+
+
+def _reading_words(name: str, value: Any) -> list[str]:
+    """An option of reading: a list is given value by value."""
+    if value is True:
+        return [_option(name)]
+    return [word for each in (value if isinstance(value, list) else [value]) for word in (_option(name), str(each))]
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

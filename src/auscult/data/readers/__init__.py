@@ -28,8 +28,8 @@ def read_folder(path: str | Path, *, labelled: bool = True) -> Listing:
     """
     root = Path(os.path.abspath(path))
     if not root.is_dir():
-        found = "This is a file" if root.exists() else "There is no such folder"
-        raise DataError(f"{printable(path)}: a folder of labelled sounds is needed. {found}; check the path.")
+        what = "This is a file" if root.exists() else "There is no such folder"
+        raise DataError(f"{printable(path)}: a folder of labelled sounds is needed. {what}; check the path.")
     if not labelled:
         return read_unlabelled(root)
     if (found := find_corpus(root)) is not None:

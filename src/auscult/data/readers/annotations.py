@@ -133,6 +133,16 @@ def read_annotations(path: Path, *, label_column: str | None = None) -> list[Ann
     return [_from_row(table.name, row, label, begin, end, TABLE_FILES) for row in table.rows]
 
 
+def has_annotation_columns(path: Path) -> bool:
+    """Whether a table is one of annotations: its first line names times as Raven or BirdNET-Analyzer does."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = file.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(name in first for name in (RAVEN_BEGIN, TABLE_BEGIN[0]))
+
+
 def _once_a_view(rows: Sequence[Row]) -> Iterator[Row]:
     """Raven writes a selection once for each view of it, waveform and spectrogram."""
     seen = set()

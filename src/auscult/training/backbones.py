@@ -170,6 +170,7 @@ def _hf(name: str, *, quiet: bool) -> Backbone:
         presentations=6_000,
         min_epochs=6,
         max_epochs=20,
+        # Rates and epochs that are usual for such networks; none was measured here.
         defaults={"strategy": "freeze", "learning_rate": 3e-4 if is_image else 1e-4, "layer_decay": 0.9},
     )
     return Backbone(found.checkpoint.origin, recipe, build)

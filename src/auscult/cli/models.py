@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from auscult.cli.opening import ModelOptions
-from auscult.cli.output import columns, emit, print_json
+from auscult.cli.output import beside, columns, emit, filled, print_json
 from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
     from auscult.models.registry import NamedModel
 
 models = App(name="models", help="List and fetch named models; look at model files.", sort_key=6)
-NAME_COLUMNS = 16
-MAX_COLUMNS = 100
 # More classes than this come last, below what is short.
 FEW_CLASSES = 30
 AS_THE_MODEL_SAYS = ModelOptions()
@@ -52,7 +48,7 @@ def list_models(*, json: bool = False) -> int:
     emit(title)
     for line, name in zip(lines, MODELS, strict=True):
         emit(line)
-        emit(_filled(MODELS[name].summary, indent="    ", first="    "))
+        emit(filled(MODELS[name].summary, indent="    ", first="    "))
     return 0
 
 
@@ -93,7 +89,7 @@ def show(
     if classifier is not None:
         words |= _all_classes(classifier)
     for name, value in words.items():
-        emit(_beside(name, value))
+        emit(beside(name, value))
     return 0
 
 
@@ -148,25 +144,6 @@ def _named_in_words(model: NamedModel, path: Path | None) -> dict[str, str]:
         "kept at": f"not fetched yet; auscult models get {model.name} does it" if path is None else str(path),
     }
     return {name: value for name, value in words.items() if value}
-
-
-def _beside(name: str, value: str) -> str:
-    """A name, and beside it what it stands for; what is one word and too long for that begins a line of its own."""
-    room = _columns() - NAME_COLUMNS
-    if " " not in value and len(value) > room:
-        return f"{name}\n  {value}"
-    return _filled(value, indent=" " * NAME_COLUMNS, first=f"{name:<{NAME_COLUMNS - 1}} ")
-
-
-def _columns() -> int:
-    return min(shutil.get_terminal_size().columns, MAX_COLUMNS)
-
-
-def _filled(text: str, *, indent: str, first: str) -> str:
-    # Addresses and digests are for copying: they stay whole.
-    return textwrap.fill(
-        text, _columns(), initial_indent=first, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
 
 
 def in_words(classifier: Classifier) -> dict[str, str]:

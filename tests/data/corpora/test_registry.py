@@ -30,6 +30,7 @@ from auscult.data.corpora.registry import (
 )
 from auscult.data.narrowing import read_label_map
 from auscult.errors import DataError, DownloadError, OutputError
+from auscult.progress import bytes_in_words
 from tests.corpus_trees import SMALL, Small
 from tests.folder_server import FolderServer
 
@@ -329,7 +330,10 @@ def test_without_a_list_there_is_nothing_to_compare_with(tmp_path: Path) -> None
 def test_the_maps_of_labels_name_every_label(shared_data: Path) -> None:
     from auscult.data.tables import read_table
 
-    to = read_label_map(Path(checking.__file__).parents[1] / "maps" / "esc50-super-categories.csv")
+    (name,) = CORPORA["esc50"].maps
+    to = read_label_map(name)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_label_map(f"./{name}")
     rows = read_table(shared_data / "esc50" / "meta" / "esc50.csv").rows
     assert set(to) == {row["category"] for row in rows}
     assert Counter(to.values()) == dict.fromkeys(to.values(), 10)
@@ -353,3 +357,23 @@ def test_the_whole_way_for_two_at_once(server: FolderServer, home: Path) -> None
     assert folders == {home / "corpora" / "yesno"}
     assert server.asked == ["waves_yesno.tar.gz"]
     assert os.listdir(home / "corpora" / "yesno")
+
+
+@pytest.mark.parametrize("corpus", CORPORA.values(), ids=lambda corpus: corpus.name)
+def test_the_table_in_the_documents_is_of_the_cards(corpus) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "reference" / "corpora.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| `{corpus.name}` |")]
+    hours = "-" if corpus.hours is None else f"{corpus.hours:g}"
+    task = "one label a clip" if corpus.task == "single_label" else "any number"
+    said = [cell.strip() for cell in line.strip("|").split("|")]
+    assert said[1:] == [
+        f"[{corpus.title}]({corpus.homepage})",
+        f"{corpus.n_clips:,}",
+        hours,
+        str(corpus.n_classes),
+        task,
+        corpus.splits or "none",
+        corpus.groups or "not known",
+        corpus.licence,
+        bytes_in_words(corpus.size_bytes),
+    ]

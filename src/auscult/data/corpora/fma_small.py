@@ -34,6 +34,8 @@ COLUMNS = {
     "licence": ("track", "license"),
 }
 _N_HEADER_LINES = 3
+# Far longer than any row, prose included.
+_BLOCK_BYTES = 1 << 22
 
 
 def find_table(root: Path) -> Path | None:
@@ -72,7 +74,10 @@ def _tracks(table: Path) -> Iterator[dict[str, str]]:
         reader = arrow_csv.open_csv(
             table,
             read_options=arrow_csv.ReadOptions(
-                skip_rows=_N_HEADER_LINES, column_names=[str(i) for i in range(_n_columns(table))], block_size=1 << 24
+                skip_rows=_N_HEADER_LINES,
+                column_names=[str(i) for i in range(_n_columns(table))],
+                block_size=_BLOCK_BYTES,
+                use_threads=False,
             ),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(

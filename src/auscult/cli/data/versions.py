@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from auscult.cli.help import READING
 from auscult.cli.output import columns, emit, print_json, say_problems
+from auscult.data.reading import AS_IT_IS, Reading
 from auscult.errors import UsageError
 from auscult.progress import bytes_in_words
 
@@ -18,10 +20,20 @@ if TYPE_CHECKING:
 
 Message = Annotated[str, Parameter(name=["--message", "-m"], metavar="TEXT", show_default=False)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"])]
+HowToRead = Annotated[Reading, Parameter(name="*", group=READING)]
 LAYOUTS = ("source", "folders", "audiofolder", "esc50")
 
 
-def create(version: str, source: str, /, *, message: Message = "", json: bool = False, quiet: Quiet = False) -> int:
+def create(
+    version: str,
+    source: str,
+    /,
+    *,
+    message: Message = "",
+    json: bool = False,
+    quiet: Quiet = False,
+    reading: HowToRead = AS_IT_IS,
+) -> int:
     """Keep labelled sounds as the first version of a dataset.
 
     Parameters
@@ -36,12 +48,25 @@ def create(version: str, source: str, /, *, message: Message = "", json: bool = 
         Print the new version as JSON.
     quiet
         Name only what failed.
+    reading
+        How the sounds are read.
     """
+    from auscult.data import open_dataset
+
     store, name = _named(version)
-    return _told(store, store.create(name, source, message=message, quiet=quiet), json)
+    return _told(store, store.create(name, open_dataset(source, reading), message=message, quiet=quiet), json)
 
 
-def sync(version: str, source: str, /, *, message: Message = "", json: bool = False, quiet: Quiet = False) -> int:
+def sync(
+    version: str,
+    source: str,
+    /,
+    *,
+    message: Message = "",
+    json: bool = False,
+    quiet: Quiet = False,
+    reading: HowToRead = AS_IT_IS,
+) -> int:
     """Make what a source now holds the next version; only what is new is stored.
 
     Parameters
@@ -56,9 +81,13 @@ def sync(version: str, source: str, /, *, message: Message = "", json: bool = Fa
         Print the version as JSON.
     quiet
         Name only what failed.
+    reading
+        How the sounds are read.
     """
+    from auscult.data import open_dataset
+
     store, name = _named(version)
-    return _told(store, store.sync(name, source, message=message, quiet=quiet), json)
+    return _told(store, store.sync(name, open_dataset(source, reading), message=message, quiet=quiet), json)
 
 
 def add(
@@ -71,6 +100,7 @@ def add(
     message: Message = "",
     json: bool = False,
     quiet: Quiet = False,
+    reading: HowToRead = AS_IT_IS,
 ) -> int:
     """Make a version with the clips of another source besides.
 
@@ -90,9 +120,14 @@ def add(
         Print the new version as JSON.
     quiet
         Name only what failed.
+    reading
+        How the sounds are read.
     """
+    from auscult.data import open_dataset
+
     store, name = _named(version)
-    return _told(store, store.add(name, source, under=under, replace=replace, message=message, quiet=quiet), json)
+    dataset = open_dataset(source, reading)
+    return _told(store, store.add(name, dataset, under=under, replace=replace, message=message, quiet=quiet), json)
 
 
 def remove(
@@ -292,6 +327,7 @@ def get(
     link: bool = False,
     replace: bool = False,
     quiet: Quiet = False,
+    reading: HowToRead = AS_IT_IS,
 ) -> int:
     """Write a version, or any labelled sounds, to a folder, which appears when it is complete.
 
@@ -313,11 +349,13 @@ def get(
         Take the place of a folder that this command has written before.
     quiet
         Name only what failed.
+    reading
+        How the sounds are read.
     """
     from auscult.data import open_dataset
     from auscult.data.layouts import write_layout
 
-    dataset = open_dataset(source)
+    dataset = open_dataset(source, reading)
     split = _split(dataset, fold) if layout in ("folders", "audiofolder") else None
     problems = write_layout(dataset, folder, layout=layout, split=split, link=link, replace=replace, quiet=quiet)  # type: ignore[arg-type]
     return 1 if say_problems((*dataset.problems, *problems)) else 0

@@ -66,8 +66,9 @@ def test_silence_has_no_code() -> None:
     assert (fingerprint(np.zeros(20000, np.float32)).codes == NO_CODE).all()
 
 
-def test_a_sound_of_one_sample_has_a_fingerprint() -> None:
-    assert len(fingerprint(np.ones(1, np.float32)).codes) >= 1
+@pytest.mark.parametrize("n_samples", [1, 511, 512, 1600, 2431, 2432])
+def test_a_sound_shorter_than_a_patch_has_a_fingerprint(n_samples: int) -> None:
+    assert len(fingerprint(noise(1.0)[:n_samples]).codes) >= 1
 
 
 def test_no_sound_at_all_has_a_fingerprint() -> None:

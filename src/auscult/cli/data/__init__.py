@@ -5,9 +5,13 @@ from __future__ import annotations
 from cyclopts import App, Group
 
 from auscult.cli.data import versions
+from auscult.cli.data.check import check
 from auscult.cli.data.corpora import corpora
+from auscult.cli.data.show import show
 
 data = App(name="data", help="Look at labelled sounds, fetch known ones, and keep versions of your own.", sort_key=5)
+data.command(check, sort_key=1)
+data.command(show, sort_key=2)
 data.command(corpora)
 
 VERSIONS = Group("Versions of datasets", sort_key=2)

@@ -80,7 +80,9 @@ class NearDuplicate:
         )
 
     def __str__(self) -> str:
-        return f"{self.first!r} and {self.second!r} ({self.common_s:.1f} s in common)"
+        one = f"{self.first!r}{f' in {self.first_part}' if self.first_part else ''}"
+        other = f"{self.second!r}{f' in {self.second_part}' if self.second_part else ''}"
+        return f"{one} and {other} ({self.common_s:.1f} s in common)"
 
 
 @dataclass(frozen=True)
@@ -228,21 +230,21 @@ def _levels(measured: Sequence[tuple[str, Levels]]) -> list[Finding]:
         (
             "silent",
             [uri for uri, levels in measured if levels.silent_share == 1],
-            "silent throughout (below -60 dBFS): {}; remove them, or label them so.",
+            "Nothing but silence (below -60 dBFS) in {}: {}; remove such clips, or label them so.",
         ),
         (
             "clipping",
             [uri for uri, levels in measured if levels.clipped_share > CLIPPED_SHARE],
-            "clipped, more than a sample in a thousand lies flat at full scale: {}; record them at a lower level.",
+            "Clipping, more than a sample in a thousand flat at full scale, in {}: {}; record at a lower level.",
         ),
         (
             "dc_offset",
             [uri for uri, levels in measured if levels.dc_offset > DC_OFFSET],
-            "with a DC offset above 0.01: {}; a high-pass filter removes it.",
+            "A DC offset above 0.01 in {}: {}; a high-pass filter removes it.",
         ),
     ]
     return [
-        Finding(kind, False, len(uris), f"{_count(len(uris), 'clip')} {text.format(some(uris, limit=N_NAMED))}")
+        Finding(kind, False, len(uris), text.format(_count(len(uris), "clip"), some(uris, limit=N_NAMED)))
         for kind, uris, text in kinds
         if uris
     ]

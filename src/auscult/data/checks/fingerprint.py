@@ -103,10 +103,8 @@ class Fingerprinter:
 
     def finish(self) -> Fingerprint:
         """What is known of the sound; to be called once."""
-        n_least = FRAME_SAMPLES + PATCH_FRAMES * HOP_SAMPLES
-        n_missing = n_least - len(self._waiting)
-        if not self._levels and n_missing > 0:  # a sound shorter than a patch ends in silence
-            self.push(np.zeros(n_missing, np.float32))
+        if sum(map(len, self._levels)) < PATCH_FRAMES:  # a sound shorter than a patch ends in silence
+            self.push(np.zeros(FRAME_SAMPLES + PATCH_FRAMES * HOP_SAMPLES, np.float32))
         return _fingerprint(np.concatenate(self._levels))
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from auscult.data import open_dataset
+from auscult.errors import UsageError
 from auscult.export import graphs
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet
@@ -207,6 +208,43 @@ def test_windows_of_a_long_clip_share_its_weight(tmp_path, heard):
         [1 / len(examples.shares) * parts(run.folder).count("train")] * len(examples.shares)
     )
     assert len(examples.shares) > parts(run.folder).count("train")
+
+
+def test_altered_copies_share_the_weight_of_their_clip_and_are_embedded_once(tmp_path, embedded, heard, no_embeddings):
+    source = class_folders(tmp_path / "sounds", clips_per_class=6)
+    options = replace(FREEZE, copies=2, validation=0.0)
+    first = train(source, output=tmp_path / "first", options=options, quiet=True)
+    n_clips = parts(first.folder).count("train")
+    assert len(embedded) == 3 * n_clips
+    assert set(embedded) == {4000}  # a copy played slower is no longer
+    ((examples, _),) = heard
+    assert len(examples.embeddings) == 3 * n_clips
+    assert examples.shares.tolist() == pytest.approx([1 / 3] * 3 * n_clips)
+    assert np.array_equal(examples.groups[::3], examples.groups[2::3])
+    assert len(np.unique(examples.embeddings, axis=0)) == 3 * n_clips
+    second = train(source, output=tmp_path / "second", options=options, quiet=True)
+    assert len(embedded) == 3 * n_clips
+    assert np.array_equal(weights(first.model)["head.weight"], weights(second.model)["head.weight"])
+    train(source, output=tmp_path / "third", options=replace(options, copies=1), quiet=True)
+    assert len(embedded) == 3 * n_clips  # the first copy is the same one
+    assert "copies: 2" in (first.folder / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("changes", [{"noise": 0.9}, {"gain_db": 1.0}])
+def test_copies_altered_otherwise_are_others(tmp_path, heard, changes):
+    source = class_folders(tmp_path / "sounds", clips_per_class=6)
+    options = replace(FREEZE, copies=1)
+    train(source, output=tmp_path / "first", options=options, quiet=True)
+    train(source, output=tmp_path / "second", options=replace(options, **changes), quiet=True)
+    (one, _), (other, _) = heard
+    assert np.array_equal(one.embeddings[::2], other.embeddings[::2])
+    assert not np.array_equal(one.embeddings[1::2], other.embeddings[1::2])
+
+
+@pytest.mark.parametrize("others", [{"backbone": "auto"}, {"backbone": "scratch"}, {"strategy": "no_freeze"}])
+def test_copies_are_for_a_frozen_body(others):
+    with pytest.raises(UsageError, match=r"'copies' option of training must be used with the strategy freeze.*Got 2"):
+        TrainOptions(**{"backbone": "yamnet", "copies": 2, **others})
 
 
 def test_rare_classes_count_alike_where_asked_for(tmp_path, monkeypatch):

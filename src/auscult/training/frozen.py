@@ -36,6 +36,7 @@ from auscult.progress import progress
 from auscult.records import FloatArray
 from auscult.training.backbones import find_backbone, kept_heads
 from auscult.training.clips import ClipStore
+from auscult.training.copies import Alteration
 from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.folder import RunFolder
 from auscult.training.heads import Examples, LinearHead, fit_head, mean_loss
@@ -57,7 +58,9 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     net = frozen_net(material, options)
     graph = exported_graph(net, _spec(material, kept_heads(options)), home_folder("graphs"))
     embedder = Embedder(graph, net.embedding_dim, material.plan, threads=options.threads, quiet=quiet)
-    examples = _examples(material, embedder.embed(material.train))
+    heard = [embedder.embed(material.train)]
+    heard += [embedder.embed(material.train, Alteration.of(options, number)) for number in range(options.copies)]
+    examples = _examples(material, [np.concatenate(of_clip) for of_clip in zip(*heard, strict=True)])
     fit: Any = fit_hidden_head if options.head == "hidden" else fit_head
     head = fit(examples, task=material.dataset.task, balanced=options.imbalance != "none", seed=options.seed)
     net.head.load_state_dict(head.state())
@@ -93,10 +96,15 @@ class Embedder:
     threads: int | None = None
     quiet: bool = False
 
-    def embed(self, clips: ClipStore) -> list[FloatArray]:
-        """For each clip float32 `(windows, dim)`."""
+    def embed(self, clips: ClipStore, alteration: Alteration | None = None) -> list[FloatArray]:
+        """For each clip, or its altered copy, float32 `(windows, dim)`."""
         cache = WaveformCache(home_folder("embeddings"))
-        keys = [self._key(key) for key in clips.keys]
+        keys = [self._key(key, alteration) for key in clips.keys]
+
+        def compute(i: int) -> FloatArray:
+            samples = clips.waveform(i)
+            return self._embedding(runner, samples if alteration is None else alteration(samples, clips.keys[i]))
+
         missing = [i for i, key in enumerate(keys) if key not in cache]
         if missing:
             runner = OnnxRunner(self.graph.path)
@@ -105,7 +113,7 @@ class Embedder:
                 ThreadPoolExecutor(self.threads or available_cores()) as pool,
             ):
                 try:
-                    found = pool.map(lambda i: self._embedding(runner, clips.waveform(i)), missing)
+                    found = pool.map(compute, missing)
                     for i, embedding in zip(missing, found, strict=True):
                         cache.put(keys[i], embedding.ravel())
                         advance()
@@ -113,8 +121,10 @@ class Embedder:
                     pool.shutdown(cancel_futures=True)
         return [_kept(cache, key).reshape(-1, self.dim) for key in keys]
 
-    def _key(self, clip: str) -> str:
-        parts = [clip, self.graph.digest, self.plan.window_samples, self.plan.hop_samples]
+    def _key(self, clip: str, alteration: Alteration | None) -> str:
+        parts: list[object] = [clip, self.graph.digest, self.plan.window_samples, self.plan.hop_samples]
+        if alteration is not None:
+            parts.append(alteration)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
     def _embedding(self, runner: OnnxRunner, samples: FloatArray) -> FloatArray:
@@ -138,7 +148,7 @@ def _kept(cache: WaveformCache, key: str) -> FloatArray:
 
 
 def _examples(material: Material, embeddings: Sequence[FloatArray]) -> Examples:
-    """A row a window; the windows of a clip share its weight."""
+    """A row a window; those of a clip, its altered copies among them, share its weight."""
     counts = np.array([len(rows) for rows in embeddings])
     return Examples(
         embeddings=np.concatenate(embeddings),

@@ -184,7 +184,8 @@ def guessed(contest: Contest) -> float:
 
 def with_choice(options: TrainOptions, backbone: str, strategy: Strategy, without: str) -> TrainOptions:
     """The options with a backbone, its strategy, and 0 for the option that `without` names."""
-    return replace(options, backbone=backbone, strategy=strategy, **({without: 0.0} if without else {}))
+    changes: dict[str, Any] = {without: 0.0} if without else {}
+    return replace(options, backbone=backbone, strategy=strategy, **changes)
 
 
 def try_one(

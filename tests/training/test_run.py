@@ -17,7 +17,7 @@ import yaml
 from onnx import numpy_helper
 
 from auscult.classifier import load
-from auscult.data import Dataset, WaveformCache, default_cache_folder, open_dataset
+from auscult.data import Dataset, Reading, WaveformCache, default_cache_folder, open_dataset
 from auscult.errors import AuscultError, UsageError
 from auscult.evaluation import evaluate
 from auscult.models.runners import open_runner
@@ -360,3 +360,25 @@ def test_the_cache_holds_the_channel_that_was_asked_for(cache_home, tmp_path):
     label = chosen.labels[0]
     expected = tones([label], 100 * list(FREQUENCIES_HZ).index(label))
     assert cache.get(keys[0]) == pytest.approx(expected, abs=2 / 32768)
+
+
+def test_a_split_that_leaks_says_so_beside_each_figure(tmp_path, cache_home):
+    parts = split_folders(tmp_path / "parts")
+    one = next(path for path in sorted((parts / "train").rglob("*.wav")) if path.name != "nan.wav")
+    shutil.copy(one, parts / "test" / one.parent.name / "again.wav")
+    run = train(parts, output=tmp_path / "run", options=quick(allow_leakage=True), quiet=True)
+    figures = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert {figure["caveat"] for figure in figures.values()} == {"on clips it was trained on"}
+    assert any("have clips in more than one part" in note for note in run.notes)
+    assert "on clips it was trained on" in (tmp_path / "run" / "report.html").read_text()
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["options"]["allow_leakage"] is True
+
+
+def test_how_a_source_was_read_is_kept_and_said_again(tmp_path, cache_home):
+    sounds = class_folders(tmp_path / "sounds", clips_per_class=4)
+    chosen = tuple(sorted(FREQUENCIES_HZ)[:2])
+    train(sounds, output=tmp_path / "run", options=quick(), reading=Reading(only_labels=chosen), quiet=True)
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert config["reading"] == {"only_labels": list(chosen)}
+    assert f"--only-labels {chosen[0]} --only-labels {chosen[1]}" in (tmp_path / "run" / "report.html").read_text()
+    assert [label.id for label in load(tmp_path / "run" / "model.onnx").labels] == list(chosen)

@@ -294,6 +294,7 @@ def test_options_go_on_to_the_model(
         "sample_rate": 8000,
         "hop_s": 0.5,
         "locale": "de",
+        "head": None,
         "top_k": 3,
         "score_threshold": 0.25,
         "allow": None,

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from auscult.classifier import load
-from auscult.errors import UsageError
+from auscult.errors import DownloadError, UsageError
 from auscult.models.nets import yamnet
 from auscult.models.nets.waveform_net import WaveformNet
-from auscult.training import TrainOptions, backbones, train
+from auscult.training import TrainOptions, backbones, cross_validate, train
 from auscult.training.backbones import BACKBONES, find_backbone
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.plan import plan_training, settle
@@ -121,3 +121,21 @@ def test_yamnet_becomes_a_model_file_of_our_own(cache_home, tmp_path, monkeypatc
     assert model.spec.license == "unspecified: that of the training clips holds, and that of yamnet (Apache-2.0)"
     scores = model.classify(np.zeros(8000, np.float32)).scores.values
     assert scores.shape == (1, 3)
+
+
+@pytest.mark.parametrize("trained", [train, cross_validate])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_weights_that_cannot_be_had_are_named_before_a_clip_is_decoded(tmp_path, monkeypatch, trained, quiet):
+    asked = []
+
+    def unreachable(quiet):
+        asked.append(quiet)
+        raise DownloadError("yamnet", "unreachable", "could not be fetched", "go online once")
+
+    monkeypatch.setattr(backbones, "_fetch_yamnet", unreachable)
+    monkeypatch.setattr("auscult.training.run.prepare", lambda *_, **__: pytest.fail("clips were decoded"))
+    sounds = class_folders(tmp_path / "sounds", clips_per_class=6)
+    with pytest.raises(DownloadError, match="yamnet: could not be fetched"):
+        trained(sounds, output=tmp_path / "run", options=TrainOptions(backbone="yamnet"), quiet=quiet)
+    assert asked == [quiet]
+    assert not (tmp_path / "run").exists()

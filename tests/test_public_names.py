@@ -26,6 +26,7 @@ NAMES = [
     "ModelFileError",
     "OutputError",
     "Prediction",
+    "Reading",
     "Result",
     "Run",
     "Scores",
@@ -37,6 +38,7 @@ NAMES = [
     "cross_validate",
     "evaluate",
     "load",
+    "open_dataset",
     "sound_from_array",
     "train",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from auscult.audio import sound_from_array
     from auscult.classifier import Classifier, load
-    from auscult.data import Dataset
+    from auscult.data import Dataset, Reading, open_dataset
     from auscult.errors import (
         AuscultError,
         DataError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "audio": "sound_from_array",
     "classifier": "Classifier load",
-    "data": "Dataset",
+    "data": "Dataset Reading open_dataset",
     "errors": "AuscultError DataError InputError MissingExtraError ModelFileError OutputError UsageError",
     "evaluation": "Evaluation evaluate",
     "records": "AudioInfo Label Prediction Scores Sound Waveform Window",
@@ -59,6 +59,7 @@ __all__ = [
     "ModelFileError",
     "OutputError",
     "Prediction",
+    "Reading",
     "Result",
     "Run",
     "Scores",
@@ -70,6 +71,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "load",
+    "open_dataset",
     "sound_from_array",
     "train",
 ]

@@ -55,7 +55,7 @@ class TrainOptions:
     """What tells the classes from the embedding: "linear", or with one "hidden" layer in between."""
 
     keep_head: bool = False
-    """Keep YAMNet's own 521 classes beside the new ones, as the head yamnet of the model file; classifying takes half
+    """Keep YAMNet's own 521 classes beside the new ones, as the head yamnet of the model file; classifying takes a third
     as long again. With the strategy freeze alone: on a body that has been trained that head would no longer be right.
     transformers checkpoints have none to keep."""
 

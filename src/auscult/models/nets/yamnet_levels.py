@@ -56,7 +56,7 @@ class TwoLevelYamnet(nn.Module):
     def with_own(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """The embedding, and what YAMNet's own head reads: the mean over all patches as they are, `(batch, 1024)`.
 
-        That takes half as much computing again, for the patches that are heard levelled alone otherwise.
+        That takes up to half as much computing again, for the patches that are heard levelled alone otherwise.
         """
         return self._hear(log_mel, also=True)
 

@@ -14,13 +14,14 @@ import pytest
 import soundfile
 
 from auscult.classifier import Classifier, load
-from auscult.data import Dataset, Split, open_dataset
+from auscult.data import Dataset, Split, WaveformCache, open_dataset
 from auscult.errors import DataError, ModelFileError
 from auscult.evaluation import Evaluation, evaluate
 from auscult.models.modelspec import UnknownSpec
 from auscult.records import FloatArray
 from auscult.report import RunReport
 from auscult.report.html import report_html
+from auscult.training.clips import fill_cache
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
 
 PARTS = ["early", "late"]
@@ -258,6 +259,37 @@ class TestFiles:
             ["early", "2", "0"],
             ["late", "1", "2"],
         ]
+
+
+class TestDecoded:
+    """Clips whose samples are at hand are not decoded again; nothing else is different."""
+
+    @pytest.fixture
+    def cache(self, folder: Path, tmp_path: Path) -> WaveformCache:
+        cache = WaveformCache(tmp_path / "cache")
+        fill_cache(open_dataset(folder).clips(), cache, sample_rate=SPEC.sample_rate, mono="mean", quiet=True)
+        return cache
+
+    def test_not_a_bit_is_different(self, model: Classifier, folder: Path, cache: WaveformCache) -> None:
+        found, plain = (evaluate(model, folder, decoded=one, quiet=True) for one in (cache, None))
+        np.testing.assert_array_equal(found.outcomes.scores, plain.outcomes.scores)
+        assert found.clips == plain.clips
+
+    def test_files_are_read_where_it_has_no_samples(self, model: Classifier, folder: Path, tmp_path: Path) -> None:
+        (tmp_path / "sounds" / "early" / "bad.wav").write_bytes(b"RIFF")
+        found = evaluate(model, folder, decoded=WaveformCache(tmp_path / "empty"), quiet=True)
+        assert len(found.clips) == 5
+        assert [Path(problem.source).name for problem in found.problems] == ["bad.wav"]
+
+    def test_samples_at_hand_need_no_file(self, model: Classifier, folder: Path, cache: WaveformCache) -> None:
+        dataset = open_dataset(folder)
+        for clip in dataset.clips():
+            Path(str(clip.source)).unlink()
+        assert len(evaluate(model, dataset, decoded=cache, quiet=True).clips) == 5
+
+    def test_a_model_of_one_channel_hears_the_file(self, folder: Path, cache: WaveformCache, tmp_path: Path) -> None:
+        first = load(write_tiny_model(tmp_path / "first.onnx", replace(SPEC, mono=0)))
+        assert not evaluate(first, folder, decoded=cache, quiet=True).problems
 
 
 class TestProblems:

@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auscult.audio import decoding_version, source_name
 from auscult.classifier import Classifier, load
-from auscult.data import Clip, Dataset, open_dataset
+from auscult.data import Clip, Dataset, WaveformCache, open_dataset, waveform_key
 from auscult.data.listing import some
 from auscult.errors import DataError, InputError, unique_problems
 from auscult.files import csv_text, write_text
@@ -33,7 +34,7 @@ from auscult.metrics import (
 )
 from auscult.models.modelspec import HeadSpec, ModelSpec
 from auscult.progress import progress
-from auscult.records import FloatArray, Prediction
+from auscult.records import FloatArray, Prediction, Waveform
 from auscult.result import Excerpt, Result
 
 # Beside each figure that is too good to be true of new sounds.
@@ -170,6 +171,7 @@ def evaluate(
     *,
     allow_seen: bool = False,
     caveat: str | None = None,
+    decoded: WaveformCache | None = None,
     quiet: bool = False,
 ) -> Evaluation:
     """Measure a model on labelled clips that it was not trained on.
@@ -186,6 +188,7 @@ def evaluate(
     source : a dataset, or what `open_dataset` takes
     allow_seen : also count clips that the model was trained on; a note then says how many
     caveat : what is to stand beside each figure, if they are known to come out too good
+    decoded : clips that it holds as the model hears them are not decoded once more; they are the same bit for bit
     quiet : show no progress
 
     Returns
@@ -198,17 +201,18 @@ def evaluate(
         without a label; clips that the model was trained on; no clip that could be read
     """
     model = model if isinstance(model, Classifier) else load(model, quiet=quiet)
-    dataset = open_dataset(source)
+    dataset = open_dataset(source, quiet=quiet)
     targets = _targets(dataset, model.spec)
     clips = dataset.clips()
     seen = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path)
     notes = seen + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
-        sounds = (Excerpt(clip.source, *clip.range_s()) for clip in clips)
+        sounds = (_sound(clip, model.spec, decoded) for clip in clips)
         # All labels, whatever the classifier names for others: figures are of what the model says.
-        for outcome in model.classify_many(sounds, top_k=None, score_threshold=0.0, allow=None, deny=None):
-            outcomes.append(outcome)
+        answers = model.classify_many(sounds, top_k=None, score_threshold=0.0, allow=None, deny=None)
+        for clip, outcome in zip(clips, answers, strict=True):
+            outcomes.append(_of_file(clip, outcome))
             advance()
     results = [outcome for outcome in outcomes if isinstance(outcome, Result)]
     failures = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
@@ -222,6 +226,25 @@ def evaluate(
         problems=unique_problems([*dataset.problems, *failures]),
         notes=notes + _unknown_note(counted, model.spec.heads[0]),
     )
+
+
+def _sound(clip: Clip, spec: ModelSpec, decoded: WaveformCache | None) -> Waveform | Excerpt:
+    """What the model is given: the clip's samples where they are at hand, else its place in its file."""
+    if decoded is not None and spec.mono == "mean":
+        version = decoding_version(spec.sample_rate)
+        key = waveform_key(clip.content_hash, clip.start, clip.end, spec.mono, spec.sample_rate, version)
+        samples = decoded.get(key)
+        if samples is not None:
+            return Waveform(samples, spec.sample_rate)
+    return Excerpt(clip.source, *clip.range_s())
+
+
+def _of_file(clip: Clip, outcome: Result | InputError) -> Result | InputError:
+    """The outcome under the name of the clip's file; samples are let go, for thousands would fill the memory."""
+    name = source_name(clip.source)
+    if isinstance(outcome, InputError):
+        return InputError(name, outcome.kind, outcome.problem, outcome.next_step)
+    return replace(outcome, source=name, _excerpt=Excerpt(clip.source, *clip.range_s()))
 
 
 def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:

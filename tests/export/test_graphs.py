@@ -13,9 +13,10 @@ import torch
 
 import auscult
 from auscult.classifier import load
+from auscult.errors import AuscultError
 from auscult.export import graphs
 from auscult.export.graphs import code_digest, exported_graph, graph_digest
-from auscult.export.onnx import ShippedNet, with_head, write_model_file
+from auscult.export.onnx import ShippedNet, to_onnx, with_head, write_model_file
 from auscult.features import preset
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet, hidden_head
@@ -134,3 +135,15 @@ class TestCode:
 def yamnet_net() -> WaveformNet:
     features = preset("yamnet")
     return WaveformNet(features, TwoLevelYamnet(YamnetBody()), len(LABELS), head=torch.nn.Linear(1024, 3)).eval()
+
+
+def test_a_graph_that_does_something_else_is_not_kept(tmp_path, monkeypatch):
+    other = net_with(HEADS["linear"]())
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter *= 1.3
+    content = to_onnx(other, make_spec())
+    monkeypatch.setattr(graphs, "to_onnx", lambda *_: content)
+    with pytest.raises(AuscultError, match="not written, because its scores would differ"):
+        exported_graph(net_with(HEADS["linear"]()), make_spec(), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -14,9 +15,12 @@ from auscult.training.heads import (
     Examples,
     fit_head,
     inner_folds,
+    losses_of,
     mean_loss,
     row_weights,
     scaled_axes,
+    shares_of,
+    slopes_of,
 )
 from auscult.training.hidden_heads import fit_hidden_head
 
@@ -185,3 +189,14 @@ def test_windows_of_one_clip_count_as_one():
     many = Examples(given.embeddings[rows], given.targets[rows], given.groups[rows], shares)
     one, other = fit_head(given, task="single_label"), fit_head(many, task="single_label")
     assert other.logits(given.embeddings) == pytest.approx(one.logits(given.embeddings), abs=0.05)
+
+
+@pytest.mark.parametrize("task", ["single_label", "multi_label"])
+def test_slopes_are_those_that_torch_derives(task):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    targets = (torch.rand(6, 4, generator=generator, dtype=torch.float64) > 0.5).double().numpy()
+    targets[0] = 0
+    shares = torch.from_numpy(shares_of(targets, task))
+    losses_of(logits, shares, task).sum().backward()
+    torch.testing.assert_close(slopes_of(logits, shares, task).detach(), logits.grad)

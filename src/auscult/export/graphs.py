@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from auscult.export.onnx import OPSET, to_onnx
-from auscult.files import atomic_path
+from auscult.export.onnx import OPSET, single_windows, to_onnx, windows_in_a_row, write_compared
 from auscult.models.modelfile import ModelSpec
 from auscult.models.nets.waveform_net import WaveformNet
 
@@ -39,14 +38,16 @@ def exported_graph(net: WaveformNet, spec: ModelSpec, folder: Path) -> Graph:
     net : in evaluation mode; the weights of its head do not matter
     spec : with the net's window and number of classes
     folder : made when it is needed; may be deleted whenever nothing uses it
+
+    Raises
+    ------
+    AuscultError : where the graph does not do what the network does, see `export.onnx.write_model_file`
     """
     digest = graph_digest(net, spec)
     path = folder / f"{digest}.onnx"
     if not path.exists():
-        content = to_onnx(net, spec)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        write_compared(path, to_onnx(net, spec), net, spec, [*single_windows(spec), windows_in_a_row(spec)])
     return Graph(path, digest)
 
 

@@ -92,7 +92,7 @@ def write_model_file(
     spec : what the file says of itself
     sounds : real sounds at the model's rate to compare file and network on, beside silent, short and long ones
     graph : a model file of the same network with another head, as `export.graphs` keeps it: exporting is then a matter
-        of two tensors
+        of two tensors. It was compared when it was made, so fewer windows will do
 
     Raises
     ------
@@ -100,10 +100,17 @@ def write_model_file(
     """
     require_extra("onnx", extra="export", purpose="writing a model file")
     content = with_head(graph.read_bytes(), net.head, spec) if graph else None
-    content = content or to_onnx(net, spec)
+    others = single_windows(spec) if content else [*single_windows(spec), windows_in_a_row(spec, sounds)]
+    return write_compared(path, content or to_onnx(net, spec), net, spec, [*sounds, *others])
+
+
+def write_compared(
+    path: str | Path, content: bytes, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Waveform]
+) -> Parity:
+    """Write `content` to `path` if it does on `sounds` what `net` does; else an `AuscultError`, and no file."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-        parity = compare(temporary, net, spec, [*sounds, *_synthetic_sounds(spec, sounds)])
+        parity = compare(temporary, net, spec, sounds)
         if not parity.max_difference <= MAX_SCORE_DIFFERENCE:
             raise AuscultError(
                 f"{path}: not written, because its scores would differ from the trained network's by up to "
@@ -155,13 +162,23 @@ def _torch_scores(net: WaveformNet, spec: ModelSpec, samples: FloatArray) -> lis
     return [activate(of_head, head.task).numpy() for of_head, head in zip(logits, spec.heads, strict=True)]
 
 
-def _synthetic_sounds(spec: ModelSpec, sounds: Sequence[Waveform]) -> Iterator[Waveform]:
-    """Silence, a single sample, less than a window, and several windows in a row."""
+def single_windows(spec: ModelSpec) -> list[Waveform]:
+    """Silence, a single sample, and less than a window."""
+    noise = _noise(spec.window_samples)
+    sounds = (np.zeros(spec.window_samples, np.float32), noise[:1], noise[: max(1, spec.window_samples // 3)])
+    return [Waveform(samples, spec.sample_rate) for samples in sounds]
+
+
+def windows_in_a_row(spec: ModelSpec, sounds: Sequence[Waveform] = ()) -> Waveform:
+    """Four lengths of a window, the last cut off: of `sounds` as far as they last, then of noise."""
     length = spec.window_samples
-    noise = np.random.default_rng(0).normal(0, 0.1, 3 * length + length // 3).astype(np.float32)
-    long = np.concatenate([sound.samples for sound in sounds] + [noise])[: 4 * length]
-    for samples in (np.zeros(length, np.float32), noise[:1], noise[: max(1, length // 3)], long):
-        yield Waveform(samples, spec.sample_rate)
+    noise = _noise(3 * length + length // 3)
+    samples = np.concatenate([sound.samples for sound in sounds] + [noise])[: 4 * length]
+    return Waveform(samples, spec.sample_rate)
+
+
+def _noise(n_samples: int) -> FloatArray:
+    return np.random.default_rng(0).normal(0, 0.1, n_samples).astype(np.float32)
 
 
 def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:

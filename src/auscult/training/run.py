@@ -16,6 +16,7 @@ import torch
 
 from auscult.classifier import load
 from auscult.data import Clip, Dataset, Reading, Split, open_dataset
+from auscult.data.versions import StoreSounds
 from auscult.errors import InputError, unique_problems
 from auscult.evaluation import LEAKING, Evaluation, evaluate
 from auscult.export.onnx import Parity, write_model_file
@@ -25,9 +26,11 @@ from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
 from auscult.training.auto import Choice, choose_backbone
 from auscult.training.backbones import find_backbone, kept_heads
+from auscult.training.clips import fill_cache
 from auscult.training.curve import EpochRow, Fit
 from auscult.training.fitting import fit_network
 from auscult.training.folder import RunFolder
+from auscult.training.likeness import with_note_on_copies
 from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions
@@ -92,16 +95,17 @@ def train(
     UsageError : the folder holds another run
     """
     options = options or TrainOptions()
-    dataset = open_dataset(source, reading)
+    dataset = open_dataset(source, reading, quiet=quiet)
     return train_split(
         dataset,
         choose_split(dataset, fold, options),
         output=Path(output),
-        source=source_in_config(source, reading),
+        source=source_in_config(source, reading, dataset),
         fold=fold,
         options=options,
         resume=resume,
         quiet=quiet,
+        compare=True,
     )
 
 
@@ -115,8 +119,9 @@ def train_split(
     options: TrainOptions,
     resume: bool,
     quiet: bool,
+    compare: bool = False,
 ) -> Run:
-    """`train` with the split already chosen."""
+    """`train` with the split already chosen; `compare`: look for near duplicates across it, see `likeness.py`."""
     keep_freed_memory()
     folder = RunFolder(output)
     clips = dataset.select(split.train).clips()
@@ -135,6 +140,7 @@ def train_split(
         else:
             folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
         material = prepare(dataset, split, plan, settled, quiet=quiet)
+        material = with_note_on_copies(material) if compare else material
         material.split.to_csv(material.dataset, folder.split)
         return _train_on(material, folder, settled, choice, quiet=quiet)
 
@@ -238,18 +244,22 @@ def finish(
     """Measure the file that was written on the test part, and write the figures and the report."""
     evaluation: Evaluation | None = None
     problems = material.problems
+    model = load(folder.model)
     if len(material.split.test):
         caveat = LEAKING if material.split.leaking_groups else None
         tested = material.dataset.select(material.split.test)
+        # Another fold of a cross-validation trains on these clips, and the next training tests on them again.
+        cache = material.train.cache
+        fill_cache(tested.clips(), cache, sample_rate=model.spec.sample_rate, mono=options.mono, quiet=quiet)
         # A split that leaks may test on the very clips that it trained on.
         seen = options.allow_leakage
-        evaluation = evaluate(load(folder.model), tested, allow_seen=seen, caveat=caveat, quiet=quiet)
+        evaluation = evaluate(model, tested, allow_seen=seen, caveat=caveat, decoded=cache, quiet=quiet)
         evaluation.write(folder.path)
         problems = unique_problems((*problems, *evaluation.problems))
     chosen = (choice.reason,) if choice else ()
     notes = (*chosen, *material.split.notes, *(evaluation.notes if evaluation else ()))
     run = Run(folder.path, evaluation, problems, notes, folder.model, folder.report)
-    write_run_report(folder, material, options, fitted, parity, run)
+    write_run_report(folder, material, options, fitted, parity, run, model)
     return run
 
 
@@ -260,9 +270,14 @@ def _sounds(material: Material, n_clips: int) -> list[Waveform]:
     return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
 
 
-def source_in_config(source: str | Path | Dataset, reading: Reading | None) -> dict[str, Any]:
-    """What `config.yaml` keeps of where the sounds came from, and how they were read."""
+def source_in_config(source: str | Path | Dataset, reading: Reading | None, dataset: Dataset) -> dict[str, Any]:
+    """What `config.yaml` keeps of where the sounds came from, and how they were read.
+
+    A version goes by its number, for what is newest, or has a tag, may be another one tomorrow.
+    """
     named = {"source": str(source.root if isinstance(source, Dataset) else source)}
+    if isinstance(dataset.sounds, StoreSounds):
+        named = {"source": dataset.sounds.version}
     read = {} if reading is None else reading.to_dict()
     return {**named, "reading": read} if read else named
 

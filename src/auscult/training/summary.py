@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from auscult.audio import MonoPolicy, encode_ogg, load_waveform
-from auscult.classifier import load
+from auscult.classifier import Classifier, load
 from auscult.data import Dataset
 from auscult.errors import InputError
 from auscult.evaluation import Evaluation, TestedClip
@@ -86,13 +86,14 @@ def write_run_report(
     fitted: Fit,
     parity: Parity,
     run: Run,
+    model: Classifier,
 ) -> None:
     """`confusion_matrix.png` and `report.html`, the last files of a run."""
     config = folder.config.read_text(encoding="utf-8")
     evaluation = run.evaluation
     report = RunReport(
         title=folder.path.resolve().name,
-        model=_model_facts(folder.model, fitted.n_parameters),
+        model=_model_facts(model, folder.model, fitted.n_parameters),
         data=_data_facts(material),
         metrics=run.metrics,
         notes=(_tested(evaluation), *run.notes, _parity_note(parity)),
@@ -210,8 +211,7 @@ def _warnings(
     return tuple(warnings)
 
 
-def _model_facts(path: Path, n_parameters: int) -> ModelFacts:
-    model = load(path)
+def _model_facts(model: Classifier, path: Path, n_parameters: int) -> ModelFacts:
     return ModelFacts(
         name=model.spec.name,
         digest=model.digest,

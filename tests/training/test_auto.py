@@ -244,7 +244,7 @@ def test_classes_that_differ_in_speed_alone_are_tried_without_resampling(cache_h
     assert tried == [("yamnet", 0.5), ("yamnet", 0.5), ("scratch", 0.5), ("scratch", 0.0)]
     assert choice.options(OPTIONS) == replace(OPTIONS, backbone="scratch", strategy="no_freeze", resampling=0.0)
     assert "scratch no_freeze without resampling, 90.0% right" in choice.reason
-    assert choice.table()[-1].endswith("90.0 %, without resampling")
+    assert choice.table()[-1].endswith("90.0 % (without resampling)")
     tried.clear()
     chosen(sounds, resampling=0.0)
     assert tried == [("yamnet", 0.0), ("yamnet", 0.0), ("scratch", 0.0)]

@@ -102,7 +102,7 @@ class Choice:
             epochs = "-" if trial.epochs is None else str(trial.epochs)
             seconds = "-" if trial.seconds is None else f"{trial.seconds:.1f}"
             right = trial.note if trial.right is None else f"{100 * trial.right:.1f} %"
-            without = f", without {trial.without}" if trial.without else ""
+            without = f" (without {trial.without})" if trial.without else ""
             lines.append(f"{trial.backbone:<9} {trial.strategy:<10} {epochs:>6}  {seconds:>7}  {right}{without}")
         return lines
 

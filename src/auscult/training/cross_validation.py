@@ -114,8 +114,8 @@ def cross_validate(
         if value is not None and value < least:
             raise UsageError(f"The '{name}' parameter must be at least {least}. Got {value} instead.")
     output = Path(output)
-    dataset = open_dataset(source, reading)
-    named = source_in_config(source, reading)
+    dataset = open_dataset(source, reading, quiet=quiet)
+    named = source_in_config(source, reading, dataset)
     splits = fold_splits(dataset, n_folds, options)
     _check_backbone(options, quiet=quiet)
     jobs = 1 if _only_heads(options) else min(jobs, len(splits))

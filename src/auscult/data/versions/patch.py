@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from auscult.data.dataset import Dataset
 from auscult.data.listing import nfc
-from auscult.data.readers.rows import LABEL_COLUMNS, PATH_COLUMNS, split_of
-from auscult.data.readers.values import label_weights, text
+from auscult.data.readers.rows import END_COLUMNS, LABEL_COLUMNS, PATH_COLUMNS, START_COLUMNS, split_of
+from auscult.data.readers.values import label_weights, text, weight
 from auscult.data.schema import Task, clip_schema
 from auscult.data.tables import Row, Table, read_table, table_of
 from auscult.data.versions.editing import check_known, with_table
@@ -21,8 +21,11 @@ from auscult.extras import require_extra
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What a clip is cannot be said by a table; `task` stands in the tables of runs.
-NOT_SET = frozenset({"clip_id", "uri", "start", "end", "sample_rate", "n_frames", "task"})
+# What a clip is cannot be said by a table, though those of runs repeat it; `label_weight` goes with the label.
+NOT_SET = frozenset(
+    {"clip_id", "start", "end", "sample_rate", "n_frames", "task", "label_weight"}
+    | {*PATH_COLUMNS, *START_COLUMNS, *END_COLUMNS}
+)
 
 
 def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) -> Dataset:
@@ -33,7 +36,7 @@ def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) ->
     table : CSV, ``.jsonl`` or ``.parquet``, or a table in memory, as `Dataset.from_csv` and `from_table` take them. Its
         column ``clip_id``, or else that of paths, compared with the clips' uri, says of which clips a row speaks.
         Labels, ``split``, ``fold`` and ``group`` are what they are there, and an empty field takes the value away;
-        every other column becomes one, or changes the one that there is
+        every other column becomes one, or changes the one that there is. The ``split.csv`` of a run is such a table
     label_delimiter : splits the labels of a multi-label clip; they may as well stand in several rows
 
     Raises
@@ -93,12 +96,18 @@ def _labels(rows: Sequence[Row], *, name: str, task: Task, delimiter: str | None
     found: dict[str, float] = {}
     for row in rows:
         try:
-            found |= label_weights(row[name], delimiter)
+            found |= {label: share * _weight(row) for label, share in label_weights(row[name], delimiter).items()}
         except ValueError as error:
             raise DataError(f"{row.where}: {error}; correct the label.") from error
     if not found and task == "single_label":
         return None
-    return [{"id": label, "weight": weight} for label, weight in found.items()]
+    return [{"id": label, "weight": share} for label, share in found.items()]
+
+
+def _weight(row: Row) -> float:
+    """What a table of a run says of the label's weight; one where it says nothing."""
+    value = row.fields.get("label_weight")
+    return 1.0 if value in (None, "") else weight(value)
 
 
 def _fold(value: str) -> int:

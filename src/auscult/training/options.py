@@ -55,9 +55,9 @@ class TrainOptions:
     """What tells the classes from the embedding: "linear", or with one "hidden" layer in between."""
 
     keep_head: bool = False
-    """Keep YAMNet's own 521 classes beside the new ones, as the head yamnet of the model file; classifying takes a third
-    as long again. With the strategy freeze alone: on a body that has been trained that head would no longer be right.
-    transformers checkpoints have none to keep."""
+    """Keep YAMNet's own 521 classes beside the new ones, as the head yamnet of the model file; classifying takes a
+    third as long again. With the strategy freeze alone: on a body that has been trained that head would no longer be
+    right. transformers checkpoints have none to keep."""
 
     copies: int = 0
     """With the strategy freeze: altered copies of each clip that the head is fitted to beside it, as --resampling,

@@ -64,7 +64,7 @@ def evaluate(
     from auscult.evaluation import evaluate as evaluated
 
     how = opening.opening()
-    dataset = _chosen(open_dataset(source, reading), fold, part)
+    dataset = _chosen(open_dataset(source, reading, quiet=quiet), fold, part)
     model = model_to_use(model, for_people=False, quiet=quiet)
     evaluation = evaluated(load(model, quiet=quiet, **how), dataset, allow_seen=allow_seen, quiet=quiet)
     if output is not None:

@@ -23,11 +23,12 @@ _OF_TABLES = ("path_column", "label_columns", "label_delimiter", "root")
 _OF_ANNOTATIONS = ("annotations", "clip_s", "clip_hop_s", "min_overlap_s", "keep_empty")
 
 
-def open_dataset(source: str | Path | Dataset, reading: Reading | None = None) -> Dataset:
+def open_dataset(source: str | Path | Dataset, reading: Reading | None = None, *, quiet: bool = False) -> Dataset:
     """A dataset from whatever names one.
 
     That is a folder of sounds, a table of paths and labels, annotations of recordings, a known corpus, a version in a
-    store, or a dataset already open. What is there under a name comes before the corpus of that name.
+    store, or a dataset already open. What is there under a name comes before the corpus of that name, which is fetched
+    where it has to be; `quiet` does so without a word.
 
     Raises
     ------
@@ -36,7 +37,7 @@ def open_dataset(source: str | Path | Dataset, reading: Reading | None = None) -
     OutputError : a corpus that has to be fetched, and cannot be kept
     """
     reading = reading or Reading()
-    return _chosen(source if isinstance(source, Dataset) else _opened(source, reading), reading)
+    return _chosen(source if isinstance(source, Dataset) else _opened(source, reading, quiet), reading)
 
 
 def _chosen(dataset: Dataset, reading: Reading) -> Dataset:
@@ -47,7 +48,7 @@ def _chosen(dataset: Dataset, reading: Reading) -> Dataset:
     return dataset if reading.map is None else dataset.map_labels(read_label_map(reading.map))
 
 
-def _opened(source: str | Path, reading: Reading) -> Dataset:
+def _opened(source: str | Path, reading: Reading, quiet: bool) -> Dataset:
     path = Path(source)
     given = reading.to_dict()
     if reading.annotations is not None or _is_annotations(path):
@@ -67,7 +68,7 @@ def _opened(source: str | Path, reading: Reading) -> Dataset:
     if path.is_dir():
         return Dataset.from_folder(path)
     if not path.exists() and str(source) in CORPORA:
-        return Dataset.from_corpus(str(source))
+        return Dataset.from_corpus(str(source), quiet=quiet)
     # Imported here: versions are made from sources, and open them.
     from auscult.data.versions import find_version, open_version
 

@@ -106,9 +106,8 @@ def test_from_the_server_to_clips(served: Small, server: FolderServer, home: Pat
     sums = found.pop(checking.SUMS).decode()
     assert found == served.files
     assert sums == checking.sums_text({name: hashlib.sha256(data).hexdigest() for name, data in found.items()})
-    # Nothing that was needed on the way is left, but for the locks.
-    assert [path.name for path in home.rglob("*") if path.name.startswith(".")] == []
-    assert {path.suffix for path in (home / "corpora" / "archives").rglob("*") if path.is_file()} <= {".lock"}
+    # Nothing that was needed on the way is left, but for the lock.
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.lock"}
     # The second time nothing is asked for.
     assert Dataset.from_corpus(name, quiet=True).digest() == dataset.digest()
     assert len(server.asked) == len(served.corpus.remotes)
@@ -177,7 +176,7 @@ def test_copies_brought_by_hand_are_taken_whatever_their_names(
     assert server.asked == []
     assert Dataset.from_corpus(served.corpus.name, folder).problems == ()
     assert all(copy.is_file() for copy in copies)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".mine")] == []
+    assert not (tmp_path / ".mine.partial").exists()
     # Kept is kept: the user's folder is not where corpora are kept.
     assert kept_folder(served.corpus.name) is None
 
@@ -236,7 +235,7 @@ def test_after_a_failure_the_archives_that_are_unpacked_are_not_fetched_again(
     assert set(asked.values()) == {1}
 
 
-@pytest.mark.parametrize("name", ["yesno", "fsd50k", "fma_small"])
+@pytest.mark.parametrize("name", ["yesno", "fsd50k"])
 def test_a_kill_at_any_moment_leaves_no_half_tree(name: str, tmp_path: Path, home: Path, server: FolderServer) -> None:
     small = SMALL[name]()
     small.write_archives(server.folder, server.url)
@@ -249,7 +248,7 @@ def test_a_kill_at_any_moment_leaves_no_half_tree(name: str, tmp_path: Path, hom
     )
     begun = f"{sys.executable}", "-c", program, name, str(tmp_path / "packed"), server.url
     tree = home / "corpora" / name
-    for milliseconds in (0, 1, 2, 4, 8, 16, 32):
+    for milliseconds in (0, 2, 8, 32):
         process = subprocess.Popen(begun, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3])
         assert process.stdout is not None
         process.stdout.readline()
@@ -322,8 +321,12 @@ def test_without_a_list_there_is_nothing_to_compare_with(tmp_path: Path) -> None
     root = SMALL["yesno"]().write_tree(tmp_path / "tree")
     with pytest.raises(DataError, match=r"there is no list of checksums .* --from FILE --to FOLDER"):
         validate("yesno", root)
-    (root / checking.SUMS).write_text("this is no list\n")
-    with pytest.raises(DataError, match="line 1: is no checksum and path"):
+    for line in ("this is no list", f"{'0' * 64}  ../x", f"{'0' * 64}  /x", f"{'0' * 64}  ", f"{'0' * 63}  x", "x"):
+        (root / checking.SUMS).write_text(f"{line}\n")
+        with pytest.raises(DataError, match="line 1: is no checksum and path"):
+            validate("yesno", root)
+    (root / checking.SUMS).write_text("")
+    with pytest.raises(DataError, match="holds no checksum"):
         validate("yesno", root)
 
 

@@ -51,7 +51,7 @@ def check(
     from auscult.data.checks import check as checked
     from auscult.data.checks.summary import check_to_dict
 
-    found = checked(open_dataset(source, reading), name=source, quiet=quiet)
+    found = checked(open_dataset(source, reading, quiet=quiet), name=source, quiet=quiet)
     if output is not None:
         from auscult.looking import write_check
 

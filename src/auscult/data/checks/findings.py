@@ -11,7 +11,7 @@ from auscult.data.checks.levels import Levels
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
 from auscult.data.schema import Clip
-from auscult.data.splits import OFFICIAL_FOLDS, PARTS
+from auscult.data.splits import OFFICIAL_FOLDS, OFFICIAL_PARTS, PARTS
 from auscult.errors import InputError
 
 FindingKind = Literal[
@@ -158,7 +158,7 @@ def _unreadable(problems: Sequence[InputError]) -> list[Finding]:
 def _leaking(dataset: Dataset, groups: Sequence[StraddlingGroup], parting: Parting) -> list[Finding]:
     if not groups:
         return []
-    kept_apart = parting.by == "fold" and dataset.source_kind in OFFICIAL_FOLDS
+    kept_apart = dataset.source_kind in (OFFICIAL_FOLDS if parting.by == "fold" else OFFICIAL_PARTS)
     what = "folds" if parting.by == "fold" else "parts of the split"
     advice = (
         "when one is tested, training leaves the other out"

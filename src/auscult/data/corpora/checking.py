@@ -115,12 +115,17 @@ def _parsed(text: str, source: str) -> dict[str, str]:
     sums = {}
     for number, line in enumerate(text.splitlines(), 1):
         digest, gap, name = line[: line.find(" ")], line[line.find(" ") :][:2], line[line.find(" ") :][2:]
-        if len(digest) not in _ALGORITHMS or gap not in ("  ", " *") or PurePosixPath(name).is_absolute() or not name:
+        if len(digest) not in _ALGORITHMS or gap not in ("  ", " *") or not _is_below(name):
             raise DataError(f"{source}, line {number}: is no checksum and path; unpack the corpus again.")
         sums[name] = digest
     if not sums:
         raise DataError(f"{source}: holds no checksum; unpack the corpus again.")
     return sums
+
+
+def _is_below(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def _state(root: Path, name: str, digest: str) -> Literal["missing", "corrupt", "right"]:

@@ -1,9 +1,9 @@
 """From the archives of a corpus to its tree, which is there when all of it is: fetched, verified, unpacked.
 
 The trees lie in the corpora's folder of `auscult.home`, or where the user says. What is on its way lies in
-``.NAME.partial`` beside. There, each archive becomes a folder of its own, ``0``, ``1``, ..., with ``0.sums`` saying
-that it is whole; a later attempt goes on with the first that is not. Of a fetched archive nothing is kept once it is
-unpacked.
+``.NAME.partial`` beside, archives that are being fetched too. There, each archive becomes a folder of its own, ``0``,
+``1``, ..., with ``0.sums`` saying that it is whole; a later attempt goes on with the first that is not. Of a fetched
+archive nothing is kept once it is unpacked.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def fetch_tree(
     """
     folder = _kept(corpus) if to is None else Path(to).absolute()
     if to is None and folder.is_dir():
+        remove_tree(_partial(folder))  # left by a kill at the last moment
         return folder
     _check_free(folder)
     # The lock lies where corpora are kept: beside a folder of the user's it would be litter.
@@ -63,7 +64,7 @@ def fetch_tree(
 
 
 def _make(corpus: Corpus, folder: Path, own: dict[str, Path], quiet: bool) -> None:
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = _partial(folder)
     sums: dict[str, str] = {}
     for number, archive in enumerate(corpus.archives):
         if not (partial / f"{number}.sums").is_file():
@@ -87,20 +88,23 @@ def _make(corpus: Corpus, folder: Path, own: dict[str, Path], quiet: bool) -> No
 
 
 def _unpack(corpus: Corpus, archive: Archive, folder: Path, own: dict[str, Path], quiet: bool) -> None:
-    paths = [own.get(remote.name) or _fetched(corpus, remote, quiet) for remote in archive.parts]
+    paths = [
+        own.get(remote.name) or _fetched(corpus, remote, folder.with_name(remote.name), quiet)
+        for remote in archive.parts
+    ]
     remove_tree(folder)
     sums = unpack(paths, folder, limits=corpus.limits, inside=archive.inside, name=archive.parts[-1].name, quiet=quiet)
     write_text(folder.with_name(f"{folder.name}.sums"), sums_text(sums))
     for remote in archive.parts:
         if remote.name not in own:
-            _archive_path(corpus, remote).unlink(missing_ok=True)
+            folder.with_name(remote.name).unlink(missing_ok=True)
 
 
-def _fetched(corpus: Corpus, remote: Remote, quiet: bool) -> Path:
+def _fetched(corpus: Corpus, remote: Remote, path: Path, quiet: bool) -> Path:
     try:
         return download(
             remote.url,
-            _archive_path(corpus, remote),
+            path,
             checksum=remote.checksum,
             size_bytes=remote.size_bytes,
             name=remote.name,
@@ -157,8 +161,8 @@ def _kept(corpus: Corpus) -> Path:
     return home_folder("corpora") / (corpus.tree or corpus.name)
 
 
-def _archive_path(corpus: Corpus, remote: Remote) -> Path:
-    return home_folder("corpora") / "archives" / (corpus.tree or corpus.name) / remote.name
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def _not_written(folder: Path, error: OSError) -> OutputError:

@@ -54,7 +54,9 @@ def create(
     from auscult.data import open_dataset
 
     store, name = _named(version)
-    return _told(store, store.create(name, open_dataset(source, reading), message=message, quiet=quiet), json)
+    return _told(
+        store, store.create(name, open_dataset(source, reading, quiet=quiet), message=message, quiet=quiet), json
+    )
 
 
 def sync(
@@ -87,7 +89,9 @@ def sync(
     from auscult.data import open_dataset
 
     store, name = _named(version)
-    return _told(store, store.sync(name, open_dataset(source, reading), message=message, quiet=quiet), json)
+    return _told(
+        store, store.sync(name, open_dataset(source, reading, quiet=quiet), message=message, quiet=quiet), json
+    )
 
 
 def add(
@@ -126,7 +130,7 @@ def add(
     from auscult.data import open_dataset
 
     store, name = _named(version)
-    dataset = open_dataset(source, reading)
+    dataset = open_dataset(source, reading, quiet=quiet)
     return _told(store, store.add(name, dataset, under=under, replace=replace, message=message, quiet=quiet), json)
 
 
@@ -355,7 +359,7 @@ def get(
     from auscult.data import open_dataset
     from auscult.data.layouts import write_layout
 
-    dataset = open_dataset(source, reading)
+    dataset = open_dataset(source, reading, quiet=quiet)
     split = _split(dataset, fold) if layout in ("folders", "audiofolder") else None
     problems = write_layout(dataset, folder, layout=layout, split=split, link=link, replace=replace, quiet=quiet)  # type: ignore[arg-type]
     return 1 if say_problems((*dataset.problems, *problems)) else 0

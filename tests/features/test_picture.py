@@ -14,7 +14,7 @@ import pytest
 
 from auscult.errors import MissingExtraError, OutputError
 from auscult.features import log_mel, preset, spectrogram_image, write_spectrogram_png
-from auscult.features.picture import _resized
+from auscult.features.picture import resized
 from auscult.records import FloatArray
 
 RAMP = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -59,7 +59,7 @@ def test_silence_is_dark() -> None:
 def test_resizing_is_pillows(size: tuple[int, int]) -> None:
     values = np.random.default_rng(1).standard_normal((64, 51)).astype(np.float32)
     pillow = PIL.Image.fromarray(values).resize(size[::-1], PIL.Image.Resampling.BILINEAR)
-    np.testing.assert_allclose(_resized(values.astype(np.float64), size), np.asarray(pillow), atol=1e-5)
+    np.testing.assert_allclose(resized(values.astype(np.float64), size), np.asarray(pillow), atol=1e-5)
 
 
 def test_a_picture_of_a_size_holds_the_whole_sound() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from auscult.extras import require_extra
 from auscult.features.mel import Float64Array
-from auscult.files import atomic_path
+from auscult.files import write_bytes
 from auscult.records import FloatArray
 
 Colors = Literal["magma", "gray"]
@@ -60,7 +62,7 @@ def spectrogram_image(
     if not (np.isfinite(low) and np.isfinite(high) and low <= high):
         raise ValueError(f"The 'low' and 'high' parameters must be finite, low <= high. Got {low}, {high} instead.")
     if size is not None:
-        values = _resized(values, size)
+        values = resized(values, size)
     # One value throughout (silence) has no range of its own: the picture is dark.
     brightness = np.clip((values - low) / ((high - low) or 1.0), 0.0, 1.0)
     levels = np.rint(brightness * 255).astype(np.uint8)
@@ -81,7 +83,7 @@ def write_spectrogram_png(
     Raises
     ------
     OutputError : where the file cannot be written
-    MissingExtraError : without matplotlib
+    MissingExtraError : without Pillow, or for "magma" without matplotlib
 
     Examples
     --------
@@ -92,10 +94,30 @@ def write_spectrogram_png(
     b'PNG'
     """
     image = spectrogram_image(log_mel, low=low, high=high, colors=colors, size=size)
-    pyplot_image = require_extra("matplotlib.image", extra="plot", purpose="writing spectrogram pictures")
-    with atomic_path(path) as temporary:
-        # matplotlib would write its own version into the file.
-        pyplot_image.imsave(temporary, image, format="png", metadata={"Software": None})
+    write_bytes(path, png_bytes(image, extra="plot"))
+
+
+def png_bytes(image: ImageArray, text: Mapping[str, str] | None = None, *, extra: str = "data") -> bytes:
+    """A PNG file of pixels, without loss. Equal pixels and texts make equal bytes.
+
+    Parameters
+    ----------
+    image : uint8 `(height, width)`, gray, or `(height, width, 3)`, red, green and blue
+    text : what the file says of itself, by key; Latin-1
+    extra : the part of auscult to install where Pillow is missing
+
+    Raises
+    ------
+    MissingExtraError : without Pillow
+    """
+    pillow = require_extra("PIL.Image", extra=extra, purpose="writing pictures")
+    plugin = require_extra("PIL.PngImagePlugin", extra=extra, purpose="writing pictures")
+    info = plugin.PngInfo()
+    for key, value in (text or {}).items():
+        info.add_text(key, value)
+    file = io.BytesIO()
+    pillow.fromarray(image).save(file, format="png", pnginfo=info)
+    return file.getvalue()
 
 
 def _check_log_mel(log_mel: FloatArray) -> None:
@@ -116,7 +138,13 @@ def _palette(colors: Colors) -> ImageArray:
     return np.asarray(matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3], dtype=np.uint8)
 
 
-def _resized(values: Float64Array, size: tuple[int, int]) -> Float64Array:
+def resized(values: Float64Array, size: tuple[int, int]) -> Float64Array:
+    """`(rows, columns)` at another size `(height, width)`, whole: linear between neighbours, averages where it shrinks.
+
+    Raises
+    ------
+    ValueError : a size below 1
+    """
     height, width = size
     if height < 1 or width < 1:
         raise ValueError(f"The 'size' parameter must be (height, width) of at least 1 pixel. Got {size} instead.")

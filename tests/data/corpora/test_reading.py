@@ -115,6 +115,16 @@ def test_clips_that_equal_a_tested_one_are_left_out(tmp_path: Path) -> None:
     assert given_split(dataset, allow_leakage=True).leaking_groups == ("0a",)
 
 
+def test_what_training_and_validation_share_is_noted(tmp_path: Path) -> None:
+    root = SMALL["speech_commands"]().write_tree(tmp_path / "tree")
+    (root / "bed" / "0c_nohash_0.wav").write_bytes((root / "bed" / "0a_nohash_0.wav").read_bytes())
+    dataset = Dataset.from_folder(root)
+    split = given_split(dataset)
+    assert [len(part) for part in (split.train, split.validation, split.test)] == [4, 4, 4]
+    assert split.leaking_groups == ()
+    assert "1 groups (recordings) have clips in the train and in the validation part" in split.notes[0]
+
+
 def test_yesno(tmp_path: Path) -> None:
     dataset = dataset_of("yesno", tmp_path)
     assert [label.id for label in dataset.labels] == ["no", "yes"]

@@ -16,8 +16,10 @@ from typing import get_args
 
 import pytest
 
+from auscult import downloads
 from auscult.data import Dataset, SourceKind, open_dataset
 from auscult.data.corpora import checking
+from auscult.data.corpora.checking import check_files
 from auscult.data.corpora.keeping import fetch_tree
 from auscult.data.corpora.registry import (
     CORPORA,
@@ -31,6 +33,7 @@ from auscult.data.corpora.registry import (
 from auscult.data.narrowing import read_label_map
 from auscult.errors import DataError, DownloadError, OutputError
 from auscult.progress import bytes_in_words
+from tests import file_server
 from tests.corpus_trees import SMALL, Small
 from tests.folder_server import FolderServer
 
@@ -263,6 +266,25 @@ def test_a_kill_at_any_moment_leaves_no_half_tree(name: str, tmp_path: Path, hom
     del found[checking.SUMS]
     assert found == small.files
     assert [path.name for path in tree.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_broken_download_goes_on_where_it_broke(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(downloads, "PATIENCE", downloads.Patience(attempts=1))
+    small = SMALL["yesno"]()
+    corpus = small.write_archives(tmp_path / "packed", "http://127.0.0.1:1")
+    (archive,) = corpus.archives
+    (remote,) = archive.parts
+    content = (tmp_path / "packed" / remote.name).read_bytes()
+    with file_server.serving(content) as server:
+        server.answers = [file_server.cut_off(500), file_server.whole]
+        here = replace(remote, url=f"http://127.0.0.1:{server.server_port}/{remote.name}")
+        corpus = replace(corpus, archives=(replace(archive, parts=(here,)),))
+        with pytest.raises(DownloadError, match="run again later, it goes on where it stopped, or bring the file"):
+            fetch_tree(corpus, quiet=True)
+        folder = fetch_tree(corpus, quiet=True)
+        assert server.ranges == [None, "bytes=500-"]
+    assert check_files(corpus, folder, quiet=True).is_whole
 
 
 def test_an_archive_that_is_not_what_it_should_be_inside_is_refused(tmp_path: Path, home: Path) -> None:

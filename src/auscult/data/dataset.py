@@ -90,9 +90,8 @@ class Dataset:
     def from_folder(cls, path: str | Path, *, labelled: bool = True) -> Dataset:
         """Read a folder of sounds.
 
-        Taken for the first of these that it looks like, and `source_kind` says which: ESC-50's tree
-        (``audio/``, ``meta/esc50.csv`` or ``esc10.csv``), UrbanSound8K's (``audio/fold1/``...,
-        ``metadata/UrbanSound8K.csv``), ``train/ val/ test/`` folders of class folders, a folder per class.
+        Taken for the first of these that it looks like, and `source_kind` says which: the tree of a known corpus as it
+        was published (docs/reference/corpora.md), ``train/ val/ test/`` folders of class folders, a folder per class.
         Folders inside a class folder belong to the class; hidden files are skipped. A table called ``metadata.csv``,
         ``.jsonl`` or ``.parquet`` with a column ``file_name`` makes it what Hugging Face calls an ``audiofolder``.
 

@@ -133,6 +133,21 @@ def test_where_nothing_does_better_than_guessing_a_network_from_scratch_gets_its
     assert "a longer --time" in choice.reason
 
 
+def test_a_trial_too_short_to_tell_is_said_to_be(cache_home, sounds, use, monkeypatch):
+    use(stand_in(deaf=True))
+
+    def try_one(contest, backbone, strategy, without="", *, budget_s):
+        right = 0.8 if strategy == "freeze" else 0.3 if backbone == "scratch" else 0.7
+        return Trial(backbone, strategy, without, 5, 9, 1.0, right), np.full(9, right, np.float32)
+
+    monkeypatch.setattr(auto, "try_one", try_one)
+    choice = chosen(sounds)
+    assert (choice.backbone, choice.strategy) == ("yamnet", "freeze")
+    assert "scratch no_freeze and scratch no_freeze without resampling told no more than guessing; a longer" in (
+        choice.reason
+    )
+
+
 def test_another_rate_than_that_of_yamnet_leaves_a_network_from_scratch(cache_home, sounds, use):
     at_16_khz = stand_in(deaf=False)
     use(replace(at_16_khz, recipe=replace(at_16_khz.recipe, sample_rate=16000)))

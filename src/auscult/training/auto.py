@@ -38,7 +38,7 @@ LUCK = 0.05  # a rival that could not win with less than this chance of luck is 
 MUCH = (
     0.1  # unless there is this much to gain: a handful of recordings, all of them wrong, is no proof of anything else
 )
-LUCKY = 3.0  # standard deviations by which luck may lift a guess; with several trials, more than two
+VERY_LUCKY = 0.01  # chance of a guess that passes for knowledge; there are several trials, and clips are not alone
 TIMED_STEPS = 3
 PLANNED = 0.8  # of a budget, in epochs
 FEWEST_EPOCHS = 5  # of a trial; with too many clips for that, it sees a part of them
@@ -164,11 +164,17 @@ def choose_backbone(dataset: Dataset, split: Split, options: TrainOptions, *, qu
             if trial.right is not None and best.right is not None and trial.right > best.right:
                 best, best_scores = trial, scores
     reason = _reason(trials, best, len(inner.validation))
-    if best.right is not None and best.right < guessed(contest) and trials[-1].right is not None:
+    guess = guessed(contest)
+    lost = [_name(trial) for trial in trials if trial.right is not None and trial.right < guess]
+    if lost and could_be_beaten(best_scores):
+        reason += (
+            f" In so short a time, {' and '.join(lost)} told no more than guessing; a longer --time may show more."
+        )
+    if best.right is not None and best.right < guess and trials[-1].right is not None:
         # Some classes take a network longer to tell than a trial lasts; the last one learns most on its full schedule.
         best = trials[-1]
-        reason = f"No backbone told held-out clips better than guessing in so short a time, so {_name(best)} is " + (
-            f"trained by its full schedule; a longer --time may tell more. {reason}"
+        reason = (
+            f"No backbone told held-out clips better than guessing, so {_name(best)} gets its full schedule. {reason}"
         )
     return Choice(best.backbone, best.strategy, reason, tuple(trials), best.without)
 
@@ -179,7 +185,26 @@ def guessed(contest: Contest) -> float:
     usual = dataset.select(inner.train).targets().mean(axis=0)
     targets = dataset.select(inner.validation).targets()
     share = float(told(np.tile(usual, (len(targets), 1)), targets, dataset.task).mean())
-    return share + max(MUCH, LUCKY * math.sqrt(share * (1 - share) / len(targets)))
+    return max(share + MUCH, lucky_share(share, len(targets)))
+
+
+def lucky_share(share: float, n: int) -> float:
+    """The share of `n` clips that chance tells right at best, but for one time in a hundred, where it tells `share`.
+
+    Examples
+    --------
+    >>> round(lucky_share(1 / 3, 9), 3), round(lucky_share(1 / 3, 36), 3), round(lucky_share(0.1, 1000), 3)
+    (0.667, 0.528, 0.123)
+    """
+    if not 0 < share < 1:
+        return share
+    tail = 0.0
+    for k in range(n, 0, -1):
+        ways = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+        tail += math.exp(ways + k * math.log(share) + (n - k) * math.log(1 - share))
+        if tail >= VERY_LUCKY:
+            return k / n
+    return 0.0
 
 
 def with_choice(options: TrainOptions, backbone: str, strategy: Strategy, without: str) -> TrainOptions:

@@ -93,6 +93,12 @@ def duration_s(clip: Clip) -> float | None:
     return None if end is None else (end - (clip.start or 0)) / clip.sample_rate
 
 
+def lengths_of(clips: Sequence[Clip]) -> Lengths | None:
+    """How many clips have which length, as the table says; None where it does not."""
+    durations_s = [length for clip in clips if (length := duration_s(clip)) is not None]
+    return Lengths.of(durations_s) if durations_s else None
+
+
 def example_sheet(clips: Sequence[Clip], labels: Sequence[str], *, n: int = N_EXAMPLES) -> ExampleSheet | None:
     """A few clips of each class, of different recordings where there are, on one scale; None where none can be read."""
     spec = _front_end(clips)

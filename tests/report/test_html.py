@@ -11,6 +11,7 @@ import pytest
 from auscult.errors import OutputError
 from auscult.metrics import ClassFigures, Figure
 from auscult.report import Mistake, RunReport, report_html, write_report
+from auscult.report.data_report import Lengths
 
 VOID = {"meta", "img", "source"}
 
@@ -193,3 +194,16 @@ def test_in_a_browser(page: str, tmp_path: Path, browser: Any, scheme: str, widt
     background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == ("rgb(16, 20, 26)" if scheme == "dark" else "rgb(246, 247, 249)")
     context.close()
+
+
+def test_lengths_are_drawn_where_they_differ(run_report: RunReport) -> None:
+    assert run_report.data is not None
+    one, several = (
+        report_html(
+            dataclasses.replace(run_report, data=dataclasses.replace(run_report.data, lengths=Lengths.of(durations_s)))
+        )
+        for durations_s in ([4.0, 4.0], [1.0, 2.5])
+    )
+    assert "<dd>4 s</dd>" in one
+    assert "Lengths of 2 clips" in several
+    assert "Lengths of" not in one

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from auscult.files import write_text
 from auscult.metrics import ClassFigures, Figure, normalise_rows
 from auscult.report.charts import plot_learning_curves
+from auscult.report.data_drawings import draw_lengths
 from auscult.report.drawings import draw_class_bars, draw_confusion, draw_spectrogram
 from auscult.report.fragments import (
     Html,
@@ -276,11 +277,17 @@ def _data(report: RunReport) -> Html:
     facts = [("Clips", escaped(clips)), ("Recordings (groups)", escaped(data.n_groups))]
     if data.n_folds:
         facts.append(("Folds", escaped(data.n_folds)))
+    one_length = data.lengths is not None and len(data.lengths.counts) == 1
+    if data.lengths is not None and one_length:
+        facts.append(("Length of a clip", escaped(f"{data.lengths.names()[0]} s")))
     facts += [("Split", escaped(data.split)), ("Digest", element("code", escaped(data.digest)))]
-    if not data.clips_of_classes:
-        return definitions(facts)
-    alt = f"Clips of each of {len(report.labels)} classes, in each part of the data."
-    return joined([definitions(facts), draw_class_bars(report.labels, data.clips_of_classes, alt=alt)])
+    parts = [definitions(facts)]
+    if data.clips_of_classes:
+        alt = f"Clips of each of {len(report.labels)} classes, in each part of the data."
+        parts.append(draw_class_bars(report.labels, data.clips_of_classes, alt=alt))
+    if data.lengths is not None and not one_length:
+        parts.append(draw_lengths(data.lengths))
+    return joined(parts)
 
 
 def _repeat(report: RunReport) -> Html:

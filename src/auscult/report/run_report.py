@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from auscult.metrics import ClassFigures, Figure
 from auscult.records import Prediction
 from auscult.report.charts import CurveRow
+from auscult.report.data_report import Lengths
 from auscult.report.plots import Spectrogram
 
 
@@ -32,6 +33,7 @@ class DataFacts:
     """The sounds: clips of each part, how many recordings (groups) and folds, and how the parts were made.
 
     `clips_of_classes` has for each part the clips of each class, in the order of the report's labels; it may be empty.
+    `lengths` are drawn where clips differ in length.
     """
 
     parts: Mapping[str, int]
@@ -40,6 +42,7 @@ class DataFacts:
     digest: str
     split: str
     clips_of_classes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    lengths: Lengths | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from auscult.evaluation import Evaluation, TestedClip
 from auscult.export.onnx import Parity
 from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset
 from auscult.features.torch_mel import LogMel
+from auscult.looking import lengths_of
 from auscult.report import (
     DataFacts,
     Mistake,
@@ -235,6 +236,7 @@ def _data_facts(material: Material) -> DataFacts:
         digest=dataset.digest(),
         split=split.name,
         clips_of_classes={part: tuple(present[indices].sum(axis=0).tolist()) for part, indices in rows.items()},
+        lengths=lengths_of(dataset.clips()),
     )
 
 

@@ -11,16 +11,18 @@ import onnx
 import pytest
 import torch
 
-from auscult.data import open_dataset
-from auscult.errors import UsageError
+from auscult.data import WaveformCache, default_cache_folder, open_dataset
+from auscult.errors import AuscultError, UsageError
 from auscult.export import graphs
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import WaveformNet
 from auscult.models.runners import OnnxRunner
 from auscult.training import backbones, cross_validate, cross_validation, frozen, train
 from auscult.training.backbones import new_head
+from auscult.training.clips import fill_cache
 from auscult.training.options import TrainOptions
 from auscult.training.plan import SCRATCH
+from auscult.training.run import settled_plan
 from tests.tiny_corpora import class_folders, esc50_tree, table_of_many_labels, table_with_groups
 
 FREEZE = TrainOptions(backbone="yamnet", strategy="freeze", threads=2)
@@ -181,6 +183,36 @@ def test_folds_share_embeddings_in_one_process(tmp_path, monkeypatch, embedded, 
         tested = dataset.groups()[np.array(dataset.table["fold"].to_pylist()) == int(name[-1])]
         assert not set(tested) & set(examples.groups)
     assert done.metrics["accuracy"].value > 0.8
+
+
+def test_folds_find_clips_and_graph_made_ready(tmp_path, cache_home, monkeypatch):
+    """A clip that cannot be decoded stops nothing: the fold that trains on it names it."""
+    source = esc50_tree(tmp_path / "esc")
+    dataset = open_dataset(source)
+    bad = dataset.clips()[0]
+    Path(str(bad.source)).write_bytes(b"RIFF")
+    for kept in ("graphs", "waveforms"):
+        shutil.rmtree(cache_home / kept, ignore_errors=True)
+    plan, settled = settled_plan(dataset.clips(), FREEZE, quiet=True)
+    frozen.make_ready(dataset, plan, settled, quiet=True)
+    assert len(list((cache_home / "graphs").iterdir())) == 1
+    monkeypatch.setattr(graphs, "to_onnx", None)
+    cache = WaveformCache(default_cache_folder())
+    _, problems = fill_cache(dataset.clips(), cache, sample_rate=plan.sample_rate, mono="mean", quiet=True)
+    assert [problem is None for problem in problems] == [False] + [True] * (len(dataset) - 1)
+    frozen.make_ready(dataset, plan, settled, quiet=True)
+
+
+def test_a_graph_that_cannot_be_exported_is_an_error_before_the_first_fold(tmp_path, cache_home, monkeypatch):
+    shutil.rmtree(cache_home / "graphs", ignore_errors=True)
+
+    def fail(*_):
+        raise AuscultError("no graph")
+
+    monkeypatch.setattr(graphs, "to_onnx", fail)
+    with pytest.raises(AuscultError, match="no graph"):
+        cross_validate(esc50_tree(tmp_path / "esc"), output=tmp_path / "run", options=FREEZE, quiet=True)
+    assert not list((tmp_path / "run").glob("fold-*"))
 
 
 def test_takes_of_a_recording_stay_together_inside(tmp_path, heard):

@@ -38,9 +38,10 @@ from auscult.metrics import Figure
 from auscult.progress import progress
 from auscult.training.backbones import find_backbone
 from auscult.training.folder import RunFolder
+from auscult.training.frozen import make_ready
 from auscult.training.options import TrainOptions
 from auscult.training.plan import check_asked
-from auscult.training.run import Run, source_in_config, train_split
+from auscult.training.run import Run, settled_plan, source_in_config, train_split
 from auscult.training.summary import write_cross_validation_report
 
 DEFAULT_FOLDS = 5
@@ -127,6 +128,9 @@ def cross_validate(
     ]
     if options.backbone == "auto" and not quiet:
         print(_in_advance(len(work), jobs, options.time), file=sys.stderr, flush=True)
+    if _only_heads(options):
+        _, first = splits[0]
+        make_ready(dataset, *settled_plan(dataset.select(first.train).clips(), options, quiet=quiet), quiet=quiet)
     finished = [one() for one in work] if jobs == 1 else _at_once(work, jobs, quiet=quiet)
     runs = [(name, run) for (name, _), run in zip(splits, finished, strict=True)]
     evaluation = Evaluation.joined([run.evaluation for _, run in runs if run.evaluation is not None])

@@ -24,7 +24,7 @@ import torch
 
 from auscult.audio import plan_windows
 from auscult.classifier import available_cores
-from auscult.data import WaveformCache
+from auscult.data import Dataset, WaveformCache, default_cache_folder
 from auscult.errors import AuscultError
 from auscult.export.graphs import Graph, exported_graph
 from auscult.files import write_text
@@ -35,7 +35,7 @@ from auscult.models.runners import OnnxRunner
 from auscult.progress import progress
 from auscult.records import FloatArray
 from auscult.training.backbones import find_backbone, kept_heads
-from auscult.training.clips import ClipStore
+from auscult.training.clips import ClipStore, fill_cache
 from auscult.training.copies import Alteration
 from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.folder import RunFolder
@@ -55,8 +55,7 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     options : settled, see `plan.settle`
     """
     began = time.perf_counter()
-    net = frozen_net(material, options)
-    graph = exported_graph(net, _spec(material, kept_heads(options)), home_folder("graphs"))
+    net, graph = _net_and_graph(material.dataset, material.plan, options)
     embedder = Embedder(graph, net.embedding_dim, material.plan, threads=options.threads, quiet=quiet)
     heard = [embedder.embed(material.train)]
     heard += [embedder.embed(material.train, Alteration.of(options, number)) for number in range(options.copies)]
@@ -72,10 +71,28 @@ def fit_frozen(material: Material, folder: RunFolder, options: TrainOptions, *, 
     return Fit(net, (row,), graph.path, val_logits)
 
 
-def frozen_net(material: Material, options: TrainOptions) -> WaveformNet:
+def make_ready(dataset: Dataset, plan: TrainPlan, options: TrainOptions, *, quiet: bool) -> None:
+    """Decode all clips and, meanwhile, export the graph: what the folds of a cross-validation have in common.
+
+    Exporting keeps one core busy with Python, decoding the others outside of it. Clips that cannot be decoded are left
+    to the folds, which name them.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        exported = beside.submit(_net_and_graph, dataset, plan, options)
+        cache = WaveformCache(default_cache_folder())
+        fill_cache(dataset.clips(), cache, sample_rate=plan.sample_rate, mono=options.mono, quiet=quiet)
+        exported.result()
+
+
+def _net_and_graph(dataset: Dataset, plan: TrainPlan, options: TrainOptions) -> tuple[WaveformNet, Graph]:
+    net = frozen_net(dataset, plan, options)
+    return net, exported_graph(net, _spec(dataset, plan, kept_heads(options)), home_folder("graphs"))
+
+
+def frozen_net(dataset: Dataset, plan: TrainPlan, options: TrainOptions) -> WaveformNet:
     """The backbone's network in evaluation mode, with a head that is to be fitted."""
     torch.manual_seed(options.seed)
-    net = find_backbone(options.backbone).build(material.plan, options, len(material.dataset.labels))
+    net = find_backbone(options.backbone).build(plan, options, len(dataset.labels))
     return net.requires_grad_(False).eval()
 
 
@@ -174,9 +191,8 @@ def _figures(logits: FloatArray | None, material: Material) -> tuple[float | Non
     return mean_loss(logits, targets, task=task), right
 
 
-def _spec(material: Material, kept: tuple[HeadSpec, ...]) -> ModelSpec:
+def _spec(dataset: Dataset, plan: TrainPlan, kept: tuple[HeadSpec, ...]) -> ModelSpec:
     """Of the graph: all that its shape depends on."""
-    plan, dataset = material.plan, material.dataset
     return ModelSpec(
         name="graph",
         heads=(HeadSpec(name="main", task=dataset.task, labels=dataset.labels), *kept),

@@ -127,7 +127,7 @@ def train_split(
     clips = dataset.select(split.train).clips()
     choice = None
     # What cannot be trained leaves no folder.
-    plan, settled = _settled(clips, options, quiet=quiet)
+    plan, settled = settled_plan(clips, options, quiet=quiet)
     # A frozen body is computed by ONNX Runtime; what is left to torch is small, and threads that wait for one another
     # on a busy machine cost more than they bring.
     with folder.locked(), _threads(1 if settled.strategy == "freeze" else options.threads):
@@ -135,7 +135,7 @@ def train_split(
         if options.backbone == "auto":
             folder.open(config=config, resume=resume)
             choice = _choice(dataset, split, folder, options, quiet=quiet)
-            plan, settled = _settled(clips, choice.options(options), quiet=quiet)
+            plan, settled = settled_plan(clips, choice.options(options), quiet=quiet)
             folder.keep_choice(choice.to_dict() | _settled_config(choice.options(options), plan, settled))
         else:
             folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
@@ -145,7 +145,7 @@ def train_split(
         return _train_on(material, folder, settled, choice, quiet=quiet)
 
 
-def _settled(clips: Sequence[Clip], options: TrainOptions, *, quiet: bool) -> tuple[TrainPlan, TrainOptions]:
+def settled_plan(clips: Sequence[Clip], options: TrainOptions, *, quiet: bool) -> tuple[TrainPlan, TrainOptions]:
     """What the clips and the backbone settle; "auto" is settled as a network from scratch, until it has chosen.
 
     The backbone's weights are here afterwards: that they cannot be had is known before a clip is decoded.

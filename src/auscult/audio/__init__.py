@@ -7,7 +7,7 @@ Read `waveform.py` first: it puts the rest together. `decoding.py` reads files, 
 from auscult.audio.arrays import sound_from_array
 from auscult.audio.decoding import decode, iter_blocks, probe
 from auscult.audio.encode import encode_ogg, encode_wav
-from auscult.audio.find import AUDIO_SUFFIXES, find_audio_files
+from auscult.audio.find import AUDIO_SUFFIXES, find_audio_files, find_files
 from auscult.audio.mono import MonoPolicy, to_mono
 from auscult.audio.resampling import StreamResampler, resample
 from auscult.audio.sources import NamedPath, Source, source_name
@@ -26,6 +26,7 @@ __all__ = [
     "encode_ogg",
     "encode_wav",
     "find_audio_files",
+    "find_files",
     "iter_blocks",
     "iter_waveform",
     "load_waveform",

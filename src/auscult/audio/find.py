@@ -1,4 +1,4 @@
-"""The sound files in a folder."""
+"""The sound files in a folder, and files of other endings."""
 
 from __future__ import annotations
 
@@ -61,13 +61,24 @@ def find_audio_files(
     >>> [path.name for path in find_audio_files(folder)]
     ['a.flac', 'b.WAV']
     """
+    return find_files(folder, AUDIO_SUFFIXES, on_error=on_error)
+
+
+def find_files(
+    folder: str | os.PathLike[str],
+    suffixes: frozenset[str],
+    *,
+    on_error: Callable[[InputError], None] | None = None,
+) -> list[Path]:
+    """All files below `folder` whose ending, in lower case, is one of `suffixes`. See `find_audio_files`."""
     found: list[Path] = []
-    _collect(Path(folder), frozenset(), found, on_error)
+    _collect(Path(folder), suffixes, frozenset(), found, on_error)
     return sorted(found)
 
 
 def _collect(
     folder: Path,
+    suffixes: frozenset[str],
     above: frozenset[tuple[int, int]],
     found: list[Path],
     on_error: Callable[[InputError], None] | None,
@@ -86,8 +97,8 @@ def _collect(
         return
     for name, is_folder in listed:
         if is_folder:
-            _collect(folder / name, above | {identity}, found, on_error)
-        elif os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
+            _collect(folder / name, suffixes, above | {identity}, found, on_error)
+        elif os.path.splitext(name)[1].lower() in suffixes:
             found.append(folder / name)
 
 

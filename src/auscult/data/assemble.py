@@ -8,7 +8,7 @@ from typing import Any
 
 from auscult.data.listing import ListedClip, Listing
 from auscult.data.scan import ScannedFile, scan_sounds
-from auscult.data.schema import clip_schema, make_clip_id
+from auscult.data.schema import PICTURE_OF, clip_schema, make_clip_id
 from auscult.errors import DataError, InputError
 from auscult.extras import require_extra
 from auscult.files import printable
@@ -126,7 +126,10 @@ def _table(listing: Listing, good: Sequence[Scanned]) -> Any:
     pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
     rows = [_row(listing, clip, scanned) for clip, scanned in good]
     table = pa.Table.from_pylist(rows, schema=clip_schema())
-    for name in dict.fromkeys(name for clip, _ in good for name in clip.extra):
+    if any(scanned.picture_of for _, scanned in good):
+        of = [scanned.picture_of or None for _, scanned in good]
+        table = table.append_column(PICTURE_OF, pa.array(of, pa.string()))
+    for name in dict.fromkeys(name for clip, _ in good for name in clip.extra if name not in table.column_names):
         try:
             table = table.append_column(name, pa.array([clip.extra.get(name) for clip, _ in good]))
         except pa.ArrowException as error:
@@ -150,8 +153,8 @@ def _row(listing: Listing, clip: ListedClip, scanned: ScannedFile) -> dict[str, 
         "split": clip.split,
         "fold": clip.fold,
         "group": clip.group,
-        "sample_rate": scanned.info.sample_rate,
-        "n_frames": scanned.info.n_frames,
+        "sample_rate": scanned.info.sample_rate if scanned.info else None,
+        "n_frames": scanned.info.n_frames if scanned.info else None,
     }
 
 
@@ -161,6 +164,12 @@ def _clip_id(clip: ListedClip, scanned: ScannedFile) -> str:
 
 def _outside(clip: ListedClip, scanned: ScannedFile) -> InputError | None:
     """Why the clip's part is none of its sound, if so."""
+    if scanned.info is None:
+        if clip.start_s is None and clip.end_s is None:
+            return None
+        return InputError(
+            str(clip.path), "invalid", "a picture is taken whole, and a part of it is asked for", "leave the times out"
+        )
     start_s, end_s, duration_s = clip.start_s or 0.0, clip.end_s, scanned.info.duration_s
     if start_s < 0 or (end_s is not None and round((end_s - start_s) * scanned.info.sample_rate) < 1):
         rule = "a part must begin at 0 s or later, and end after it begins"
@@ -174,6 +183,8 @@ def _outside(clip: ListedClip, scanned: ScannedFile) -> InputError | None:
 
 def _range(clip: ListedClip, scanned: ScannedFile) -> tuple[int | None, int | None]:
     """The clip's part of its sound in samples; None, None for all of it, however that was said."""
+    if scanned.info is None:
+        return None, None
     start, end = (
         None if time_s is None else round(time_s * scanned.info.sample_rate) for time_s in (clip.start_s, clip.end_s)
     )

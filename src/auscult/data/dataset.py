@@ -23,7 +23,7 @@ from auscult.data.readers import read_folder
 from auscult.data.readers.annotations import CutPlan, list_annotations
 from auscult.data.readers.files import list_arrays, list_files
 from auscult.data.readers.rows import TableFields, TableForm, list_table
-from auscult.data.schema import Clip, SourceKind, Task, clip_schema
+from auscult.data.schema import Clip, Medium, SourceKind, Task, clip_schema, medium_of
 from auscult.data.sounds import ArraySounds, FolderSounds, Sounds
 from auscult.data.tables import read_table, table_of
 from auscult.errors import DataError, InputError
@@ -87,8 +87,8 @@ class Dataset:
         _check_weights(self)
 
     @classmethod
-    def from_folder(cls, path: str | Path, *, labelled: bool = True) -> Dataset:
-        """Read a folder of sounds.
+    def from_folder(cls, path: str | Path, *, labelled: bool = True, pictures: bool = False) -> Dataset:
+        """Read a folder of sounds, or of pictures of sounds (PNG, JPEG, WebP and others; ``.npy`` of two axes).
 
         Taken for the first of these that it looks like, and `source_kind` says which: the tree of a known corpus as it
         was published (docs/reference/corpora.md), ``train/ val/ test/`` folders of class folders, a folder per class.
@@ -98,12 +98,13 @@ class Dataset:
         Parameters
         ----------
         labelled : False: every sound below is taken, without labels, to be classified and not to be learned from
+        pictures : True: of a folder that holds both, take the pictures; otherwise the sounds are taken
 
         Raises
         ------
         DataError : no such folder, no audio in it, no class folders, unclear labels
         """
-        return cls._from_listing(read_folder(path, labelled=labelled))
+        return cls._from_listing(read_folder(path, labelled=labelled, pictures=pictures))
 
     @classmethod
     def from_corpus(cls, name: str, folder: str | Path | None = None, *, quiet: bool = False) -> Dataset:
@@ -288,6 +289,29 @@ class Dataset:
     def __repr__(self) -> str:
         counts = f"{len(self)} clips, {len(self.labels)} classes"
         return f"Dataset({counts}, {self.task}, {self.source_kind}, root={str(self.root)!r})"
+
+    @cached_property
+    def medium(self) -> Medium:
+        """"picture" where every clip is a picture of a sound, by the ending of its name; else "sound"."""
+        uris = self.table["uri"].to_pylist()
+        return "picture" if uris and all(medium_of(uri) == "picture" for uri in uris) else "sound"
+
+    def of_medium(self, medium: Medium | None = None) -> Dataset:
+        """The sounds, or the pictures, of a dataset that may hold both, as a version in a store may.
+
+        Parameters
+        ----------
+        medium : None: the sounds, where there are any
+
+        Raises
+        ------
+        DataError : there is no such clip
+        """
+        medium = medium or self.medium
+        chosen = np.array([medium_of(uri) == medium for uri in self.table["uri"].to_pylist()], dtype=bool)
+        if not chosen.any():
+            raise DataError(f"{self.root}: no {medium} was found among {len(self)} clips; give a source that holds some.")
+        return self if chosen.all() else self.select(chosen)
 
     def select(self, chosen: Sequence[int] | NDArray[Any]) -> Dataset:
         """The clips that a mask `(clips,)` of bools or a list of row numbers picks, with all `labels`."""

@@ -42,6 +42,8 @@ def open_dataset(source: str | Path | Dataset, reading: Reading | None = None, *
 
 def _chosen(dataset: Dataset, reading: Reading) -> Dataset:
     """The clips that are meant. Labels are chosen as the source has them, and replaced after that."""
+    if reading.pictures:
+        dataset = dataset.of_medium("picture")
     if reading.only_labels or reading.only_folds or reading.only_clips:
         labels, folds, clips = reading.only_labels or None, reading.only_folds or None, reading.only_clips or None
         dataset = dataset.only(labels=labels, folds=folds, clips=clips)
@@ -66,7 +68,7 @@ def _opened(source: str | Path, reading: Reading, quiet: bool) -> Dataset:
         )
     _refuse(given, (*_OF_TABLES, "label_column"), source, "no table")
     if path.is_dir():
-        return Dataset.from_folder(path)
+        return Dataset.from_folder(path, pictures=reading.pictures)
     if not path.exists() and str(source) in CORPORA:
         return Dataset.from_corpus(str(source), quiet=quiet)
     # Imported here: versions are made from sources, and open them.

@@ -26,6 +26,10 @@ class Reading:
     only_clips: tuple[str, ...] = ()
     """Only clips whose path under the source matches one of these patterns, such as "2024/*"."""
 
+    pictures: bool = False
+    """Of a source that holds both sounds and pictures of them, take the pictures: PNG, JPEG, WebP and others, and
+    spectrograms in .npy. Where there are no sounds, they are taken anyway."""
+
     path_column: str | None = None
     """Of a table: the column of paths; if not given, the one with a usual name."""
 

@@ -1,4 +1,4 @@
-"""Look into each listed sound once: can it be read, and what is its content hash?"""
+"""Look into each listed sound or picture once: can it be read, and what is its content hash?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from auscult.audio import probe
+from auscult.audio.sources import open_source
+from auscult.data.schema import medium_of
 from auscult.errors import InputError, MissingExtraError
+from auscult.features import picture_info
 from auscult.files import printable, sha256_of_file
 from auscult.records import AudioInfo, Sound
 
@@ -22,14 +25,18 @@ THREADS = min(8, 2 * (os.cpu_count() or 1))
 
 @dataclass(frozen=True)
 class ScannedFile:
-    """What one sound is: SHA-256 of its bytes in hex, and what its header says."""
+    """What one file is: SHA-256 of its bytes in hex, and what its header says.
+
+    `info` is None for a picture; `picture_of` is then the id of the clip that it is a picture of, "" if it does not say.
+    """
 
     content_sha256: str
-    info: AudioInfo
+    info: AudioInfo | None
+    picture_of: str = ""
 
 
 def scan_sounds(sounds: Sequence[Path | Sound]) -> list[ScannedFile | InputError]:
-    """Probe and hash sounds, in input order. One that cannot be used gives the reason in its place."""
+    """Probe and hash sounds and pictures, in input order. One that cannot be used gives the reason in its place."""
     pool = ThreadPoolExecutor(THREADS)
     try:
         return list(pool.map(_scan, sounds))
@@ -56,6 +63,8 @@ def _scan_file(path: Path) -> ScannedFile | InputError:
         return InputError(name, "invalid", "its name is not valid UTF-8", "rename it")
     try:
         # Probing comes first: it refuses a FIFO, on which hashing would wait for ever.
+        if medium_of(path) == "picture":
+            return _scan_picture(path, name)
         info = probe(path)
         return ScannedFile(sha256_of_file(path), info)
     except InputError as error:
@@ -66,3 +75,9 @@ def _scan_file(path: Path) -> ScannedFile | InputError:
         return InputError(name, "no_permission", "it may not be read", "change its permissions")
     except OSError as error:
         return InputError(name, "damaged", f"it could not be read ({error.strerror})", "copy it again")
+
+
+def _scan_picture(path: Path, name: str) -> ScannedFile:
+    with open_source(path).file as file:
+        note = picture_info(file, name).note
+    return ScannedFile(sha256_of_file(path), None, note.clip if note else "")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import PurePath, PurePosixPath
 from typing import Any, Literal
 
 from auscult.audio import Source, probe
 from auscult.data.sounds import Sounds
 from auscult.extras import require_extra
+from auscult.features import PICTURE_SUFFIXES
 
 Task = Literal["single_label", "multi_label"]
+Medium = Literal["sound", "picture"]
 CorpusKind = Literal["esc50", "urbansound8k", "fsdd", "speech_commands", "yesno", "fsd50k", "fma_small"]
 SourceKind = (
     CorpusKind
@@ -27,6 +30,8 @@ SPLIT_NAMES = {
 }
 
 CONTENT_HASH_DIGITS = 32
+# Of a dataset of pictures: the id of the clip that each is a picture of, where the picture says so.
+PICTURE_OF = "picture_of"
 
 
 def clip_schema() -> Any:
@@ -40,8 +45,8 @@ def clip_schema() -> Any:
     split         string or null                  ``train``, ``validation`` or ``test`` where given
     fold          int32 or null                   official fold where there is one
     group         string or null                  clips of one recording share it
-    sample_rate   int32                           of the file, in Hz
-    n_frames      int64 or null                   samples per channel in the whole file
+    sample_rate   int32 or null                   of the file, in Hz; null: a picture
+    n_frames      int64 or null                   samples per channel in the whole file; null: a picture, or not known
     ============  ==============================  ==========================================================
     """
     pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
@@ -65,6 +70,18 @@ def clip_schema() -> Any:
 def schema_names() -> frozenset[str]:
     """The names of `clip_schema`'s columns."""
     return frozenset(clip_schema().names)
+
+
+def medium_of(uri: str | PurePath) -> Medium:
+    """What a file holds, by its ending: a picture or array of a sound, or a sound.
+
+    Examples
+    --------
+    >>> medium_of("dog/1.PNG"), medium_of("dog/1.npy"), medium_of("dog/1.wav"), medium_of("dog/1")
+    ('picture', 'picture', 'sound', 'sound')
+    """
+    suffix = (uri if isinstance(uri, PurePath) else PurePosixPath(uri)).suffix
+    return "picture" if suffix.lower() in PICTURE_SUFFIXES else "sound"
 
 
 def make_clip_id(content_sha256: str, start: int | None = None, end: int | None = None) -> str:

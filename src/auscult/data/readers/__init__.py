@@ -15,12 +15,13 @@ from auscult.files import printable
 __all__ = ["read_folder"]
 
 
-def read_folder(path: str | Path, *, labelled: bool = True) -> Listing:
+def read_folder(path: str | Path, *, labelled: bool = True, pictures: bool = False) -> Listing:
     """List a folder of sounds as what it looks like: a known corpus, an audiofolder, split folders, class folders.
 
     Parameters
     ----------
     labelled : False: every sound below, without labels, whatever the folder looks like
+    pictures : True: pictures instead of sounds, where it holds both; where it holds no sound they are taken anyway
 
     Raises
     ------
@@ -31,10 +32,10 @@ def read_folder(path: str | Path, *, labelled: bool = True) -> Listing:
         what = "This is a file" if root.exists() else "There is no such folder"
         raise DataError(f"{printable(path)}: a folder of labelled sounds is needed. {what}; check the path.")
     if not labelled:
-        return read_unlabelled(root)
-    if (found := find_corpus(root)) is not None:
+        return read_unlabelled(root, pictures=pictures)
+    if not pictures and (found := find_corpus(root)) is not None:
         corpus, table = found
         return corpus.read(root, table)
     if tables := find_tables(root):
         return read_audiofolder(root, tables)
-    return read_class_folders(root)
+    return read_class_folders(root, pictures=pictures)

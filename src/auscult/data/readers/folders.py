@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from auscult.audio import find_audio_files
+from auscult.audio import find_audio_files, find_files
 from auscult.data.listing import ListedClip, Listing, some
 from auscult.data.schema import SPLIT_NAMES
 from auscult.errors import DataError, InputError
+from auscult.features import PICTURE_SUFFIXES
 from auscult.files import printable
 
 # Folders that lie beside class folders and hold no sound; with sounds in it, a folder of this name is a class too.
@@ -20,9 +21,11 @@ NO_CLASSES = frozenset(
 RUN_FILES = ("config.yaml", "model.onnx")
 
 
-def read_class_folders(root: Path) -> Listing:
+def read_class_folders(root: Path, *, pictures: bool = False) -> Listing:
     """List the sounds under `root`; a clip's class is the name of the outermost folder inside its split, if
     any.
+
+    Where there is no sound, or with `pictures`, it lists pictures instead, and never both.
 
     A class folder without a sound, and a folder that cannot be read, are problems of the listing.
 
@@ -30,7 +33,7 @@ def read_class_folders(root: Path) -> Listing:
     ------
     DataError : no audio, no class folders, or split folders mixed with others
     """
-    found, unreadable = _sounds_below(root)
+    found, unreadable = _sounds_below(root, pictures)
     files = [(path, path.relative_to(root).parts) for path in found]
     depth = 1 if _is_split(root, sorted({parts[0] for _, parts in files if len(parts) > 1})) else 0
     clips = [
@@ -59,31 +62,35 @@ def read_class_folders(root: Path) -> Listing:
     )
 
 
-def read_unlabelled(root: Path) -> Listing:
-    """List every sound below `root`, without labels.
+def read_unlabelled(root: Path, *, pictures: bool = False) -> Listing:
+    """List every sound below `root`, without labels; pictures as in `read_class_folders`.
 
     Raises
     ------
     DataError : no audio
     """
-    found, unreadable = _sounds_below(root)
+    found, unreadable = _sounds_below(root, pictures)
     clips = tuple(ListedClip(path, None) for path in found)
     return Listing(root=root, clips=clips, source_kind="files", problems=tuple(unreadable))
 
 
-def _sounds_below(root: Path) -> tuple[list[Path], list[InputError]]:
-    """Sounds, and a problem for each folder that cannot be read."""
+def _sounds_below(root: Path, pictures: bool) -> tuple[list[Path], list[InputError]]:
+    """Sounds, or else pictures, and a problem for each folder that cannot be read."""
     unreadable: list[InputError] = []
-    found = find_audio_files(root, on_error=unreadable.append)
+    found = [] if pictures else find_audio_files(root, on_error=unreadable.append)
+    if not found:
+        unreadable.clear()
+        found = find_files(root, PICTURE_SUFFIXES, on_error=unreadable.append)
     unreadable.sort(key=lambda problem: problem.source)
     if not found and unreadable:
         raise DataError(
-            f"{printable(root)}: no audio was found, and {len(unreadable)} folders cannot be read. "
+            f"{printable(root)}: no {'picture' if pictures else 'audio'} was found, and {len(unreadable)} folders cannot "
+            "be read. "
             f"The first: {unreadable[0]}"
         )
     if not found:
         raise DataError(
-            f"{printable(root)}: no audio was found in this folder or below; "
+            f"{printable(root)}: no {'picture' if pictures else 'audio'} was found in this folder or below; "
             "put the recordings of each class into a folder of its own."
         )
     return found, unreadable

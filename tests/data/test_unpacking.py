@@ -219,7 +219,7 @@ def test_a_zip_that_lies_about_sizes_is_stopped_by_the_bytes_that_come(tmp_path:
     assert not (tmp_path / "out").exists()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(kind=st.sampled_from(KINDS), seed=st.integers(0, 10**6), cut=st.booleans())
 def test_a_damaged_archive_gives_all_files_or_an_error(kind: Archive, seed: int, cut: bool, tmp_path_factory) -> None:
     folder = tmp_path_factory.mktemp("damaged")

@@ -1,1 +1,1 @@
-"""Known corpora, one a module: `find_table(root)` recognises the tree, `read(root, table)` lists it; `registry` has all."""
+"""Known corpora, one a module: `find_table(root)` knows its tree, `read(root, table)` lists it. `registry` has all."""

@@ -7,7 +7,7 @@ batch norms keep their statistics, its dropout is off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -83,29 +83,19 @@ def freeze(net: WaveformNet, n_trained: int) -> None:
 
 
 def parameter_groups(net: WaveformNet, options: TrainOptions) -> list[dict[str, Any]]:
-    """All parameters, in groups of one learning rate and weight decay each; those of the head come last.
+    """All parameters, a group for each learning rate and weight decay; those of the head come last.
 
     The rate of a layer is `layer_decay` times that of the layer above. Decay pulls on the weights of convolutions and
     linear layers, not on biases and norms.
     """
     rate, decay = float(options.learning_rate or 0), float(options.layer_decay or 1)
     layers = body_layers(net.body)
-    known = {id(parameter) for layer in layers for parameter in layer.parameters()}
-    stray = [parameter for parameter in net.body.parameters() if id(parameter) not in known]
-    levels = [stray, *(list(layer.parameters()) for layer in layers), list(net.head.parameters())]
-    groups = []
-    for height, parameters in enumerate(levels):
-        # Stray weights are most often a position or a norm at the entrance: they go with the lowest layer.
-        depth = len(levels) - 1 - max(1, height)
-        groups += _by_decay(parameters, rate * decay**depth, options.weight_decay)
-    return groups
-
-
-def _by_decay(parameters: Sequence[nn.Parameter], rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
-    vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
-    groups = [
-        {"params": matrices, "lr": rate, "weight_decay": weight_decay},
-        {"params": vectors, "lr": rate, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    # Stray weights are most often a position or a norm at the entrance: they go with the lowest layer.
+    heights = {id(parameter): height for height, layer in enumerate(layers) for parameter in layer.parameters()}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for part, entrance in ((net.body, 0), (net.head, len(layers))):
+        for parameter in part.parameters():
+            depth = len(layers) - heights.get(id(parameter), entrance)
+            weight_decay = options.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate * decay**depth, weight_decay), []).append(parameter)
+    return [{"params": each, "lr": lr, "weight_decay": weight_decay} for (lr, weight_decay), each in groups.items()]

@@ -108,6 +108,10 @@ HELP_PAGES = (
     "models show",
     "models list",
     "models get",
+    "data",
+    "data create",
+    "data diff",
+    "data get",
     "demo",
 )
 

@@ -81,7 +81,7 @@ def test_a_version_comes_out_again(auscult: Auscult, pets: str, tmp_path: Path) 
 def test_any_sounds_come_out_in_a_layout(auscult: Auscult, tmp_path: Path) -> None:
     source = write_tones(tmp_path / "sounds", clips=5)
     assert auscult("data", "get", source, tmp_path / "out", "--layout", "folders", "-q").code == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["test", "train"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["test", "train", "val"]
     assert len(list((tmp_path / "out").rglob("*.wav"))) == 10
     done = auscult("data", "get", source, tmp_path / "other", "--layout", "yolo")
     assert done.code == 2

@@ -92,7 +92,8 @@ def write_layout(
     plan = _PLANS[layout](dataset, split)
     for path in (*(piece.path for piece in plan.pieces), *plan.tables):
         check_inside(path)
-    note = {"source": str(dataset.root), "digest": dataset.digest(), "layout": layout}
+    named = getattr(dataset.sounds, "version", str(dataset.root))
+    note = {"source": named, "digest": dataset.digest(), "layout": layout}
     with _appearing(folder) as temporary:
         problems = _write(temporary, plan, link=link, quiet=quiet)
         write_text(temporary / NOTE, json.dumps(note, ensure_ascii=False))
@@ -132,7 +133,7 @@ def _plan_source(dataset: Dataset, split: Split | None) -> Plan:
     rows = range(len(dataset))
     pieces = [Piece(uri, clip, whole=True) for uri, clip in contents.items()]
     return Plan(
-        pieces, {"metadata.csv": _metadata(dataset, rows, dataset.table["uri"].to_pylist(), parts=True, cut=False)}
+        pieces, {"metadata.csv": metadata(dataset, rows, dataset.table["uri"].to_pylist(), parts=True, cut=False)}
     )
 
 
@@ -154,7 +155,7 @@ def _plan_audiofolder(dataset: Dataset, split: Split | None) -> Plan:
         paths = [names.of(part, clips[row]) for row in rows]
         pieces += [_piece(clips[row], path) for row, path in zip(rows, paths, strict=True)]
         files = [PurePosixPath(path).name for path in paths]
-        tables[f"{part}/metadata.csv"] = _metadata(dataset, rows, files, parts=False, cut=True)
+        tables[f"{part}/metadata.csv"] = metadata(dataset, rows, files, parts=False, cut=True)
     return Plan(pieces, tables)
 
 
@@ -264,7 +265,7 @@ def _letters(number: int) -> str:
     return text
 
 
-def _metadata(dataset: Dataset, rows: Iterable[int], files: list[str], *, parts: bool, cut: bool) -> str:
+def metadata(dataset: Dataset, rows: Iterable[int], files: list[str], *, parts: bool, cut: bool) -> str:
     """A table that `Dataset.from_csv` reads, and Hugging Face's audiofolder; a row a clip, or a label.
 
     `parts`: the split is a column, not a folder; `cut`: the files are the clips.

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from auscult.cli.help import READING
 from auscult.cli.output import columns, emit, print_json, say_problems
 from auscult.data.reading import AS_IT_IS, Reading
-from auscult.errors import UsageError
+from auscult.errors import DataError, UsageError
 from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
@@ -496,8 +496,8 @@ def _value(file: Path) -> Any:
 
 
 def _split(dataset: Dataset, fold: int | None) -> Split:
-    """The parts that a training would take: given ones, an official fold, or a fifth held out by recording."""
-    from auscult.data.splits import fold_split, given_split, holdout
+    """The parts that a training would take: given ones, an official fold, or clips held out by recording."""
+    from auscult.data.splits import fold_split, given_split, holdout, validation_split
 
     if fold is not None:
         return fold_split(dataset, fold)
@@ -505,4 +505,8 @@ def _split(dataset: Dataset, fold: int | None) -> Split:
         return given_split(dataset)
     if dataset.folds():
         return fold_split(dataset, dataset.folds()[-1])
-    return holdout(dataset, fraction=0.2, seed=0)
+    split = holdout(dataset, fraction=0.2, seed=0)
+    try:
+        return validation_split(dataset, split, fraction=0.1, seed=0)
+    except DataError:  # no class has a recording to spare
+        return split

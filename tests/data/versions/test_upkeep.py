@@ -81,6 +81,7 @@ def test_a_version_whose_file_is_damaged_is_named(store: Store, sounds: Path) ->
     store.create("pets", sounds, quiet=True)
     damage(store, "versions/pets/000001.json", 30)
     assert verify(store, ["pets"], quiet=True).damaged == ("versions/pets/000001.json",)
+    assert store.live() == [("pets", 1)]
     with pytest.raises(DataError, match=r"versions/pets/000001\.json: this file of the store is damaged"):
         store.open("pets")
 

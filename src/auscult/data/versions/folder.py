@@ -25,9 +25,9 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.url = str(path)
-        self._made: set[Path] = set()
-        # Nobody means to change what is kept here. Read now, for threads share what follows.
-        self._mode = 0o444 & ~umask()
+        # Nobody means to change what is kept here, but on Windows what is read-only cannot be removed either. The mask
+        # is read now, for threads share what follows.
+        self._mode = (0o444 if os.name == "posix" else 0o666) & ~umask()
 
     def read(self, key: str) -> bytes:
         try:
@@ -86,9 +86,7 @@ class Folder:
 
     def _home_of(self, key: str) -> Path:
         path = self.path / key
-        if path.parent not in self._made:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._made.add(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     @contextmanager

@@ -81,10 +81,9 @@ class Store:
     # Reading
 
     def names(self) -> list[str]:
-        """Datasets that have a version, sorted."""
+        """The datasets of the store, sorted; each has a version, for the newest is never pruned."""
         self._check_there()
-        keys = (entry.key.split("/") for entry in self.place.entries("versions"))
-        return [name for name in sorted({parts[1] for parts in keys}) if self.versions(name)]
+        return sorted({entry.key.split("/")[1] for entry in self.place.entries("versions")})
 
     def log(self, name: str) -> list[Version]:
         """All versions of a dataset, oldest first, those that were pruned too."""
@@ -95,8 +94,10 @@ class Store:
         return [version for version in self.log(name) if version.pruned is None]
 
     def live(self) -> list[tuple[str, int]]:
-        """Name and number of every version that is there."""
-        return [(name, version.number) for name in self.names() for version in self.versions(name)]
+        """Name and number of every version that is there, those too whose file is damaged."""
+        return [
+            (name, number) for name in self.names() for number in self._numbers(name) if self._is_live(name, number)
+        ]
 
     def tags(self, name: str) -> dict[str, int]:
         """Tag -> number of the version."""
@@ -269,6 +270,12 @@ class Store:
             return Version.from_bytes(self.place.read(key), key)
         except FileNotFoundError as error:
             raise DamagedError(key, "it is missing") from error
+
+    def _is_live(self, name: str, number: int) -> bool:
+        try:
+            return self._read(name, number).pruned is None
+        except DamagedError:
+            return True
 
     def _tagged(self, key: str) -> int:
         try:

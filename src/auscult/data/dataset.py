@@ -310,7 +310,7 @@ class Dataset:
         medium = medium or self.medium
         chosen = np.array([medium_of(uri) == medium for uri in self.table["uri"].to_pylist()], dtype=bool)
         if not chosen.any():
-            raise DataError(f"{self.root}: no {medium} was found among {len(self)} clips; give a source that holds some.")
+            raise DataError(f"{self.root}: none of {len(self)} clips is a {medium}; give a source that holds some.")
         return self if chosen.all() else self.select(chosen)
 
     def select(self, chosen: Sequence[int] | NDArray[Any]) -> Dataset:

@@ -27,7 +27,7 @@ THREADS = min(8, 2 * (os.cpu_count() or 1))
 class ScannedFile:
     """What one file is: SHA-256 of its bytes in hex, and what its header says.
 
-    `info` is None for a picture; `picture_of` is then the id of the clip that it is a picture of, "" if it does not say.
+    `info` is None for a picture; `picture_of` is then the id of the clip that it is one of, "" if it does not say.
     """
 
     content_sha256: str

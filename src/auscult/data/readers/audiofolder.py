@@ -19,7 +19,7 @@ from auscult.errors import DataError
 from auscult.files import printable
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-FILE_COLUMN = "file_name"
+FILE_COLUMN, LABEL_COLUMN = "file_name", "label"
 
 
 def find_tables(root: Path) -> list[Path]:
@@ -73,7 +73,9 @@ def _names(listings: list[Listing], tables: list[Path], task: str) -> str:
 
 def _read(root: Path, path: Path, table: Table) -> Listing:
     labelled = any(column.casefold() in LABEL_COLUMNS for column in table.header)
-    form = TableForm(path_column=FILE_COLUMN, labelled=labelled)
+    # Further columns may have such names too: those of ESC-50's table are kept as they are called there.
+    label_column = LABEL_COLUMN if LABEL_COLUMN in table.header else None
+    form = TableForm(path_column=FILE_COLUMN, label_column=label_column, labelled=labelled)
     listing = list_rows(table, form, base=path.parent, source_kind="audiofolder")
     clips = [replace(clip, split=clip.split or _part(root, clip)) for clip in listing.clips]
     if not labelled:

@@ -84,8 +84,8 @@ def _sounds_below(root: Path, pictures: bool) -> tuple[list[Path], list[InputErr
     unreadable.sort(key=lambda problem: problem.source)
     if not found and unreadable:
         raise DataError(
-            f"{printable(root)}: no {'picture' if pictures else 'audio'} was found, and {len(unreadable)} folders cannot "
-            "be read. "
+            f"{printable(root)}: no {'picture' if pictures else 'audio'} was found, and {len(unreadable)} folders "
+            "cannot be read. "
             f"The first: {unreadable[0]}"
         )
     if not found:

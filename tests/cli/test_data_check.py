@@ -38,7 +38,7 @@ def test_a_near_duplicate_across_the_split_ends_with_1(auscult: Auscult, parts: 
     done = auscult("data", "check", parts, "--quiet")
     assert done.code == 1
     said = " ".join(done.out.split())
-    assert "WRONG 1 pair of clips in different parts of the split hold the same sound: " in said
+    assert "WRONG 1 pair of clips in different parts of the split holds the same sound: " in said
     assert "'test/dog/copy.wav' in test and 'train/dog/1.wav' in train (1.6 s in common)" in said
 
 

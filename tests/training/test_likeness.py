@@ -45,7 +45,7 @@ def material(dataset: Dataset) -> Material:
 
 def test_the_pair_is_named(parts: Path) -> None:
     (note,) = with_note_on_copies(material(Dataset.from_folder(parts))).split.notes
-    assert note.startswith("1 pair of clips in different parts hold the same sound: ")
+    assert note.startswith("1 pair of clips in different parts holds the same sound: ")
     assert "'train/dog/0.wav' and 'test/dog/copy.wav'" in note
 
 

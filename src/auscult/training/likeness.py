@@ -51,9 +51,9 @@ def with_note_on_copies(material: Material) -> Material:
         return material
     pairs = "; ".join(f"{clips[pair.first].uri!r} and {clips[pair.second].uri!r}" for pair in across[:N_NAMED])
     more = f" and {len(across) - N_NAMED} more" if len(across) > N_NAMED else ""
-    count = "1 pair" if len(across) == 1 else f"{len(across)} pairs"
+    count, hold = ("1 pair", "holds") if len(across) == 1 else (f"{len(across)} pairs", "hold")
     note = (
-        f"{count} of clips in different parts hold the same sound: {pairs}{more}. Figures come out too good; name "
+        f"{count} of clips in different parts {hold} the same sound: {pairs}{more}. Figures come out too good; name "
         'recordings in a column "group", and see "auscult data check".'
     )
     return replace(material, split=replace(split, notes=(*split.notes, note)))

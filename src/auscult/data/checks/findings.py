@@ -180,8 +180,8 @@ def _near(pairs: Sequence[NearDuplicate], parting: Parting) -> list[Finding]:
     if across:
         between = "folds" if parting.by == "fold" else "parts of the split"
         text = (
-            f"{_count(len(across), 'pair')} of clips in different {between} hold the same sound: {_named(across)}; "
-            "give both clips of a pair one group, or remove one, or figures come out too good."
+            f"{_count(len(across), 'pair')} of clips in different {between} {_hold(across)} the same sound: "
+            f"{_named(across)}; give both clips of a pair one group, or remove one, or figures come out too good."
         )
         found.append(Finding("near_duplicates_across", True, len(across), text))
     if within:
@@ -190,7 +190,7 @@ def _near(pairs: Sequence[NearDuplicate], parting: Parting) -> list[Finding]:
             if parting.by is None
             else "they are on one side of the split"
         )
-        text = f"{_count(len(within), 'pair')} of clips hold the same sound: {_named(within)}; {advice}."
+        text = f"{_count(len(within), 'pair')} of clips {_hold(within)} the same sound: {_named(within)}; {advice}."
         found.append(Finding("near_duplicates", False, len(within), text))
     return found
 
@@ -206,7 +206,7 @@ def _exact(copies: Sequence[tuple[str, ...]]) -> list[Finding]:
         return []
     n = sum(len(uris) - 1 for uris in copies)
     text = (
-        f"{_count(n, 'clip')} hold the same bytes as another: "
+        f"{_count(n, 'clip')} {'holds' if n == 1 else 'hold'} the same bytes as another: "
         f"{_first([' and '.join(map(repr, uris[:2])) for uris in copies], '; ')}; "
         "they count as one recording, so that no split made here separates them."
     )
@@ -219,8 +219,8 @@ def _labels(pairs: Sequence[NearDuplicate]) -> list[Finding]:
         return []
     named = [f"{pair.first!r} ({pair.first_label}) and {pair.second!r} ({pair.second_label})" for pair in differ]
     text = (
-        f"{_count(len(differ), 'pair')} of clips hold the same sound under different labels: {_first(named, '; ')}; "
-        "listen to them, and correct the label that is wrong."
+        f"{_count(len(differ), 'pair')} of clips {_hold(differ)} the same sound under different labels: "
+        f"{_first(named, '; ')}; listen to them, and correct the label that is wrong."
     )
     return [Finding("labels_differ", False, len(differ), text)]
 
@@ -272,6 +272,10 @@ def _balance(dataset: Dataset, parting: Parting) -> list[Finding]:
         text = f"{_count(len(missing), 'class', 'classes')} not in the train part: {some(missing, limit=N_NAMED)}."
         found.append(Finding("not_in_training", False, len(missing), text))
     return found
+
+
+def _hold(pairs: Sequence[NearDuplicate]) -> str:
+    return "holds" if len(pairs) == 1 else "hold"
 
 
 def _named(pairs: Sequence[NearDuplicate]) -> str:

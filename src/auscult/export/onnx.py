@@ -8,6 +8,7 @@ of every kind; only then does it take its place.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import math
@@ -186,7 +187,7 @@ def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:
     further = [head.name for head in spec.heads[1:]]
     shipped = ShippedNet(net, *(head.task for head in spec.heads)).eval()
     example = torch.zeros(2, spec.window_samples)
-    with _quiet_exporter(), torch.no_grad():
+    with _quiet_exporter(), _garbage_left(), torch.no_grad():
         program: Any = torch.onnx.export(
             shipped,
             (example,),
@@ -234,6 +235,18 @@ def with_head(content: bytes, head: nn.Module, spec: ModelSpec) -> bytes | None:
     entry.value = spec.to_json()
     replaced: bytes = model.SerializeToString()
     return replaced
+
+
+@contextlib.contextmanager
+def _garbage_left() -> Iterator[None]:
+    """Looking for garbage among the exporter's many small objects takes a tenth of its time."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ from benchmarks.memory import peak_memory
 SAMPLE_RATE = 16000
 N_RENAMED, N_NEW = 500, 10
 BATCH = 32
+ROUNDS = 3
 CREATE = (
     "import sys; from auscult.data.versions import Store; Store(sys.argv[1]).create('clips', sys.argv[2], quiet=True)"
 )
@@ -204,15 +205,19 @@ def measure_reading(source: Path, folder: Path) -> None:
     store.create("clips", loose, quiet=True)
     version = store.open("clips")
     for name, work in (("bytes", _read_bytes), ("decoded", _decode)):
+        took: dict[str, list[Took]] = {"loose files": [], "version": []}
         # Turn and turn about, so that what else the machine does falls on both.
-        best = {"loose files": 0.0, "version": 0.0}
-        for _ in range(5):
+        for _ in range(ROUNDS):
             for where, dataset in (("loose files", loose), ("version", version)):
                 clips = dataset.clips()
                 random.Random(1).shuffle(clips)
-                took, _ = timed(lambda work=work, clips=clips: [work(clip) for clip in clips])
-                best[where] = max(best[where], len(clips) / took.seconds)
-        print(f"{name}, at random: " + ", ".join(f"{where} {rate:.0f} clips/s" for where, rate in best.items()))
+                took[where].append(timed(lambda work=work, clips=clips: [work(clip) for clip in clips])[0])
+        for where, times in took.items():
+            rates = [len(loose) / min(getattr(each, unit) for each in times) for unit in ("seconds", "cpu_s")]
+            print(
+                f"{name}, at random, {where}: {rates[0]:.0f} clips/s, {rates[1]:.0f} in a second of processor",
+                flush=True,
+            )
 
 
 def _read_bytes(clip: Any) -> int:

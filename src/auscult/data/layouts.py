@@ -28,6 +28,7 @@ from auscult.audio import Source, decode, encode_wav, source_name
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
 from auscult.data.schema import CONTENT_HASH_DIGITS, Clip, schema_names
+from auscult.data.sounds import ArraySounds, as_wav
 from auscult.data.splits import PARTS, Split
 from auscult.errors import DataError, InputError, OutputError
 from auscult.files import csv_text, printable, remove_tree, umask, write_text
@@ -131,10 +132,10 @@ def _plan_source(dataset: Dataset, split: Split | None) -> Plan:
         if contents.setdefault(clip.uri, clip).content_hash != clip.content_hash:
             raise DataError(f"{clip.uri}: two files have this name; give --layout folders, which tells them apart.")
     rows = range(len(dataset))
-    pieces = [Piece(uri, clip, whole=True) for uri, clip in contents.items()]
-    return Plan(
-        pieces, {"metadata.csv": metadata(dataset, rows, dataset.table["uri"].to_pylist(), parts=True, cut=False)}
-    )
+    path_of = as_wav if isinstance(dataset.sounds, ArraySounds) else str
+    pieces = [Piece(path_of(uri), clip, whole=True) for uri, clip in contents.items()]
+    files = [path_of(uri) for uri in dataset.table["uri"].to_pylist()]
+    return Plan(pieces, {"metadata.csv": metadata(dataset, rows, files, parts=True, cut=False)})
 
 
 def _plan_folders(dataset: Dataset, split: Split | None) -> Plan:
@@ -214,7 +215,7 @@ def _is_part(clip: Clip) -> bool:
 
 
 def _suffix(clip: Clip) -> str:
-    return ".wav" if _is_part(clip) else PurePosixPath(clip.uri).suffix
+    return ".wav" if _is_part(clip) else PurePosixPath(as_wav(clip.uri)).suffix
 
 
 def _piece(clip: Clip, path: str) -> Piece:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from auscult.audio import Source
@@ -38,6 +38,15 @@ class FolderSounds:
 
     def source(self, uri: str, content_hash: str) -> Path:
         return self.root / uri
+
+
+def as_wav(uri: str) -> str:
+    """What a sound in memory is called as a file.
+
+    >>> as_wav("array-1"), as_wav("dog/1.ogg"), as_wav("v1.2/dog")
+    ('array-1.wav', 'dog/1.ogg', 'v1.2/dog.wav')
+    """
+    return uri if PurePosixPath(uri).suffix else f"{uri}.wav"
 
 
 @dataclass(frozen=True)

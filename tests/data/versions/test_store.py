@@ -252,6 +252,7 @@ def test_sounds_in_memory_become_files(store: Store) -> None:
     store.create("lines", Dataset.from_arrays(arrays, ["up", "up", "down"], sample_rate=8000), quiet=True)
     back = store.open("lines")
     assert {decode(clip.source).samples.tobytes() for clip in back.clips()} == {array.tobytes() for array in arrays}
+    assert back.table["uri"].to_pylist() == ["array-1.wav", "array-2.wav", "array-3.wav"]
     assert verify(store, ["lines"], quiet=True)
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from auscult.data.dataset import Dataset
 from auscult.data.schema import clip_schema, content_hash_of
-from auscult.data.sounds import FolderSounds
+from auscult.data.sounds import FolderSounds, as_wav
 from auscult.data.versions import editing
 from auscult.data.versions.changes import Diff, diff_tables
 from auscult.data.versions.content import put_sounds, put_values
@@ -412,6 +412,9 @@ def _opened(source: Any) -> Dataset:
 def _as_kept(table: pa.Table, moved: dict[str, str], *, contents: bool) -> pa.Table:
     """With the hashes that sounds in memory have as files; columns of contents are only those of a store."""
     if moved:
+        rows = zip(table["uri"].to_pylist(), table["clip_id"].to_pylist(), strict=True)
+        uris = [as_wav(uri) if content_hash_of(clip_id) in moved else uri for uri, clip_id in rows]
+        table = with_values(table, "uri", uris)
         ids = [(clip_id, content_hash_of(clip_id)) for clip_id in table["clip_id"].to_pylist()]
         table = with_values(table, "clip_id", [moved.get(old, old) + clip_id.removeprefix(old) for clip_id, old in ids])
     for name in () if contents else content_columns(table):

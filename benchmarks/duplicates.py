@@ -1,6 +1,7 @@
 """Near duplicates planted among the clips of a dataset: how many are found, and how many pairs are found wrongly.
 
 python -m benchmarks.duplicates SOURCE [--each 50] [--seed 0]
+python -m benchmarks.duplicates SOURCE --speeds 10    only the time and memory of the search, in many clips
 
 Copies of clips drawn at random are written as files: re-encoded (MP3, Vorbis, AAC at a low rate, or 8 kHz), shifted by
 0.3 s, 3 dB down, cut to half, and all of it at once. A copy counts as found where the check pairs it with its origin.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +29,7 @@ import soundfile
 
 from auscult.audio import load_waveform, probe, resample
 from auscult.data import Clip, Dataset, open_dataset
-from auscult.data.checks import Check, NearDuplicate, check
+from auscult.data.checks import FINGERPRINT_RATE, Check, NearDuplicate, check, find_duplicates, fingerprint
 from auscult.files import csv_text
 from auscult.records import FloatArray
 from benchmarks.machine import describe_machine
@@ -53,9 +55,13 @@ def main() -> None:
     parser.add_argument("source", help="labelled sounds")
     parser.add_argument("--each", type=int, default=50, help="copies of each kind")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--speeds", type=int, default=0, help="take each clip at so many speeds, and time the search")
     arguments = parser.parse_args()
     dataset = open_dataset(arguments.source)
     print(f"{datetime.now(UTC):%Y-%m-%d}  {describe_machine()}")
+    if arguments.speeds:
+        search_among_many(dataset, arguments.speeds)
+        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         plants = plant(dataset, folder, each=arguments.each, generator=np.random.default_rng(arguments.seed))
@@ -71,6 +77,25 @@ def main() -> None:
         print(f"corrupt byte found: {any(str(corrupt) in problem.source for problem in found.unreadable)}")
         straddling = [uris for group in found.straddling_groups for uris in group.clips.values()]
         print(f"leak found: {any(leak.name in uri for uris in straddling for uri in uris)}")
+
+
+def search_among_many(dataset: Dataset, n_speeds: int) -> None:
+    """Each clip at several speeds, which makes as many other sounds: seconds and memory of the search."""
+    prints = []
+    began = time.process_time()
+    for speed in np.linspace(0.7, 1.4, n_speeds):
+        for clip in dataset.clips():
+            rate = clip.sample_rate or probe(clip.source).sample_rate
+            samples = load_waveform(clip.source, sample_rate=rate).samples
+            prints.append(fingerprint(resample(samples, rate, round(FINGERPRINT_RATE * speed))))
+    kept = sum(one.structure.nbytes + one.codes.nbytes + one.weakest.nbytes for one in prints)
+    print(f"{len(prints)} fingerprints, {kept / 1e6:.0f} MB, in {time.process_time() - began:.0f} s of processor time")
+    began = time.process_time()
+    n_pairs = len(find_duplicates(prints))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"searched in {time.process_time() - began:.0f} s, {n_pairs} pairs; the process held {peak_mb:.0f} MB at most"
+    )
 
 
 def encoded(samples: FloatArray, rate: int, *, number: int) -> bytes:

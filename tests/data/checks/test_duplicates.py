@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auscult.audio import resample
+from auscult.audio import load_waveform, resample
 from auscult.data.checks import duplicates
 from auscult.data.checks.duplicates import find_duplicates
 from auscult.data.checks.fingerprint import FINGERPRINT_RATE as RATE
@@ -149,12 +150,8 @@ def test_a_code_that_very_many_patches_share_is_passed_over(monkeypatch: pytest.
     assert find_duplicates(prints) == []
 
 
-def test_planted_copies_of_real_clips_are_found(shared_data: object) -> None:
-    from pathlib import Path
-
-    from auscult.audio import load_waveform
-
-    files = sorted(Path(str(shared_data), "esc10", "audio").glob("1-*.ogg"))[:30]
+def test_planted_copies_of_real_clips_are_found(shared_data: Path) -> None:
+    files = sorted((shared_data / "esc10" / "audio").glob("1-*.ogg"))[:30]
     sounds = [load_waveform(file, sample_rate=RATE).samples for file in files]
     plants = [0.7 * sound[2400:] for sound in sounds]
     found = find_duplicates([fingerprint(sound) for sound in [*sounds, *plants]])
@@ -162,3 +159,11 @@ def test_planted_copies_of_real_clips_are_found(shared_data: object) -> None:
     hit = {pair.first for pair in found if pair.second == pair.first + len(sounds)}
     assert len(hit) >= 28
     assert all(recordings[pair.first % 30] == recordings[pair.second % 30] for pair in found)
+
+
+def test_the_copies_that_esc_10_holds_are_found(shared_data: Path) -> None:
+    """Two recordings by name in folds 3 and 5, and one fire under two names; their waveforms agree too."""
+    names = ("3-151080-A-20", "5-151085-A-20", "2-28314-A-12", "2-30322-A-12", "1-17150-A-12", "1-187207-A-20")
+    folder = shared_data / "esc10" / "audio"
+    sounds = [load_waveform(folder / f"{name}.ogg", sample_rate=RATE).samples for name in names]
+    assert pairs(*sounds) == [(0, 1), (2, 3)]

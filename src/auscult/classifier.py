@@ -100,7 +100,8 @@ class Classifier:
 
     A source is a path, a URL (http or https), the bytes of a sound file, an open binary file, a 1-D array at
     the model's own rate, a mapping with `sampling_rate` and `raw` or `array`, a `Sound`, a `Waveform`, or an
-    `Excerpt` of any of them.
+    `Excerpt` of any of them. For a model that was trained on pictures it may also be a picture: a path, a URL, bytes,
+    an open file, or an image of Pillow; some such models take nothing else (`ModelSpec.takes_sound`).
     """
 
     def __init__(self, runner: Runner, selection: Selection = DEFAULT_SELECTION) -> None:

@@ -15,6 +15,7 @@ from auscult.errors import UsageError
 from auscult.features import FeatureSpec, log_mel, preset
 from auscult.features.mel import band_edges_hz
 from auscult.models.modelspec import ModelSpec
+from auscult.models.pictures import open_picture
 from auscult.records import FloatArray, Prediction, Scores
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class Result:
     Attributes
     ----------
     source : name of the sound
-    duration_s : of what was classified
+    duration_s : of what was classified; None for a picture of which it is not known what sound it is made of, whose
+        windows then count its columns
     sample_rate : Hz, of the model; `scores.windows` counts in its samples
     model : which model it was
     scores : of each window, all labels
@@ -85,7 +87,7 @@ class Result:
     """
 
     source: str
-    duration_s: float
+    duration_s: float | None
     sample_rate: int
     model: ModelId
     scores: Scores = field(repr=False)
@@ -154,6 +156,10 @@ class Result:
             raise UsageError(
                 f"{self.source}: a plot reads the sound again, and this one came from an open file that has "
                 "been read; classify its path or its bytes instead."
+            )
+        if self._spec.picture is not None and open_picture(excerpt.source, self.source) is not None:
+            raise UsageError(
+                f"{self.source}: a plot draws the sound, and this is a picture; look at the picture itself."
             )
         waveform = load_waveform(
             excerpt.source,

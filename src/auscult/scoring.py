@@ -21,6 +21,7 @@ import numpy as np
 from auscult.audio import WindowCutter, iter_waveform, source_name
 from auscult.decide import Shortlist, aggregate_windows
 from auscult.errors import InputError, MissingExtraError
+from auscult.models.pictures import brightness, cut_picture, form_of, open_picture
 from auscult.models.runners import Runner
 from auscult.records import FloatArray, Scores, Window
 from auscult.result import Excerpt, ModelId, Result
@@ -78,7 +79,7 @@ class Scoring:
         values = _checked(values, name)
         return Result(
             source=name,
-            duration_s=windows[-1].end / self._spec.sample_rate,
+            duration_s=windows[-1].end / self._spec.sample_rate if self._spec.takes_sound else None,
             sample_rate=self._spec.sample_rate,
             model=ModelId(self._spec.name, self._runner.digest, head.name if len(self._spec.heads) > 1 else None),
             scores=Scores(head.labels, tuple(windows), values, self._spec.sample_rate),
@@ -90,6 +91,8 @@ class Scoring:
 
     def rows(self, excerpt: Excerpt, output: str) -> tuple[list[Window], FloatArray]:
         """The windows of a sound, and what the model gives for each of them: float32 (windows, columns)."""
+        if self._spec.picture is not None and (found := self._picture_rows(excerpt, output)) is not None:
+            return found
         windows: list[Window] = []
         parts: list[FloatArray] = []
         pending: deque[Future[FloatArray]] = deque()
@@ -106,6 +109,31 @@ class Scoring:
         last = self._run(held, output)
         parts += [future.result() for future in pending]
         return windows, np.concatenate([*parts, last])
+
+    def _picture_rows(self, excerpt: Excerpt, output: str) -> tuple[list[Window], FloatArray] | None:
+        """As `rows`, of a picture; None for a sound that the model takes."""
+        spec, name = self._spec, source_name(excerpt.source)
+        picture = open_picture(excerpt.source, name)
+        if picture is None and spec.takes_sound:
+            return None
+        assert spec.picture is not None
+        if picture is None:
+            takes = "pictures" if spec.picture.low is None else "arrays of two axes"
+            raise InputError(
+                name,
+                "unsupported",
+                f"the model {spec.name!r} was trained on {takes}, and does not know how they were made of sounds; this "
+                "is none",
+                f"give it {takes}, or train a model on the sounds themselves, or on pictures that `auscult data "
+                "spectrograms` draws of them",
+            )
+        if excerpt.start_s != 0 or excerpt.end_s is not None:
+            raise InputError(
+                name, "invalid", "a picture is taken whole, and a part was asked for", "leave the times out"
+            )
+        windows, pictures = cut_picture(brightness(picture, spec.picture, form_of(spec), name), picture, spec)
+        runner: Any = self._runner  # one of pictures has `run_pictures`
+        return windows, runner.run_pictures(pictures)[output]
 
     def _groups(self, excerpt: Excerpt) -> Iterator[_Group]:
         """The windows of a sound, as many at a time as make `GROUP_SAMPLES`."""

@@ -84,7 +84,7 @@ def truncated(path: Path) -> None:
 
 def newer(path: Path) -> None:
     spec = tiny_spec()
-    description = spec.to_json().replace('"format_version": 1', '"format_version": 2')
+    description = spec.to_json().replace('"format_version": 1', '"format_version": 3')
     assert description != spec.to_json()
     path.write_bytes(describe(tiny_graph(spec), description).SerializeToString())
 

@@ -118,7 +118,7 @@ def test_a_rule_that_this_version_does_not_know_is_no_matter() -> None:
     (head,) = ModelSpec.from_json(changed_unknown(rule="nearest_neighbours", metric="cosine")).heads
     assert head.unknown is not None
     assert head.unknown.rule == "nearest_neighbours"
-    assert FORMAT_VERSION == 1
+    assert json.loads(tiny_spec().to_json())["format_version"] == 1
 
 
 def test_a_front_end_with_unknown_choices_is_refused() -> None:
@@ -129,7 +129,7 @@ def test_a_front_end_with_unknown_choices_is_refused() -> None:
 
 def test_a_newer_format_is_refused_before_anything_else_is_read() -> None:
     newer = json.dumps({"format_version": FORMAT_VERSION + 1, "everything": "else"})
-    with pytest.raises(ModelFileError, match=r"written by a newer auscult \(format 2.*pip install -U auscult"):
+    with pytest.raises(ModelFileError, match=r"written by a newer auscult \(format 3.*pip install -U auscult"):
         ModelSpec.from_json(newer)
 
 
@@ -143,7 +143,7 @@ def test_what_may_be_absent() -> None:
     assert spec.provenance == Provenance()
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ModelSpec)])
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ModelSpec) if field.name != "picture"])
 def test_every_field_must_be_there(field: str) -> None:
     with pytest.raises(ModelFileError, match=f"The field '{field}' is missing"):
         ModelSpec.from_json(changed(**{field: None}))
@@ -157,7 +157,7 @@ def test_every_field_must_be_there(field: str) -> None:
         ("[]", "'description' must be a JSON object. Got 'list'"),
         (changed(format_version="1"), "'format_version' must be a whole number. Got '1'"),
         (changed(format_version=True), "'format_version' must be a whole number. Got True"),
-        (changed(format_version=0), "'format_version' must be from 1 to 1. Got 0"),
+        (changed(format_version=0), "'format_version' must be from 1 to 2. Got 0"),
         (changed(name=" "), "'name' must be a name. Got ' '"),
         (changed(heads=[]), "'heads' must be one head or more"),
         (changed(heads=["main"]), "'heads' must be a list of objects. Got 'main'"),

@@ -107,7 +107,9 @@ def _csv_rows(result: Result, windows: bool) -> Iterator[list[object]]:
 
 def _text_printer(result: Result, windows: bool) -> None:
     record = result.to_dict(windows=windows)
-    lines = [f"{record['source']}  ({record['duration_s']:.2f} s)", *_bars(record["predictions"], indent="  ")]
+    duration_s = record["duration_s"]
+    length = "" if duration_s is None else f"  ({duration_s:.2f} s)"
+    lines = [f"{record['source']}{length}", *_bars(record["predictions"], indent="  ")]
     for window in record.get("windows", []):
         lines.append(f"  {window['start_s']:.2f} to {window['end_s']:.2f} s")
         lines += _bars(window["predictions"], indent="    ")

@@ -14,7 +14,7 @@ from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
     from auscult.classifier import Classifier
-    from auscult.models.modelspec import HeadSpec
+    from auscult.models.modelspec import HeadSpec, ModelSpec
     from auscult.models.registry import NamedModel
 
 models = App(name="models", help="List and fetch named models; look at model files.", sort_key=6)
@@ -160,8 +160,11 @@ def in_words(classifier: Classifier) -> dict[str, str]:
             words["unknown"] = f"{head.unknown.label!r} for sounds of no class: {head.unknown.rule} above "
             words["unknown"] += f"{head.unknown.threshold:.4g}"
     words |= {
-        "sound": f"{spec.sample_rate} Hz, {_mono(spec.mono)}",
-        "window": f"{spec.window_s:g} s, one every {spec.hop_samples / spec.sample_rate:g} s",
+        "picture": _picture(spec),
+        "sound": f"{spec.sample_rate} Hz, {_mono(spec.mono)}" if spec.takes_sound else "",
+        "window": f"{spec.window_s:g} s, one every {spec.hop_samples / spec.sample_rate:g} s"
+        if spec.takes_sound
+        else "",
         "front end": _front_end(spec.features),
         "licence": spec.license,
         "from": origin.origin or "",
@@ -195,6 +198,17 @@ def _names(head: HeadSpec) -> str:
 
 def _mono(mono: str | int) -> str:
     return "mean of the channels" if mono == "mean" else f"channel {mono} alone, counted from 0"
+
+
+def _picture(spec: ModelSpec) -> str:
+    picture = spec.picture
+    if picture is None:
+        return ""
+    size = f"{picture.bands} bands x {picture.frames} frames"
+    if spec.takes_sound:
+        return f"{size}, or the sound that they are made of; black {picture.low:g} dB, white {picture.high:g} dB"
+    kind = "any pictures" if picture.low is None else f"arrays, from {picture.low:g} to {picture.high:g}"
+    return f"{kind}, scaled to {size}; no sounds"
 
 
 def _front_end(features: Mapping[str, Any] | None) -> str:

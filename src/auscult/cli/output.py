@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auscult.audio import AUDIO_SUFFIXES, find_audio_files
+from auscult.audio import AUDIO_SUFFIXES, find_audio_files, find_files
 from auscult.errors import AuscultError, InputError, OutputError, UsageError
+from auscult.features import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from auscult.metrics import Figure
@@ -188,7 +189,8 @@ def gather_sources(files: Iterable[str], files_from: str | None) -> tuple[list[s
 
 
 def _sounds_in(folder: str) -> list[str]:
-    found = [str(file) for file in find_audio_files(folder)]
+    """The sounds of a folder; where it holds none, its pictures, which some models take."""
+    found = [str(file) for file in find_audio_files(folder) or find_files(folder, PICTURE_SUFFIXES)]
     if not found:
         raise InputError(folder, "empty", "this folder holds no sound", "name a folder with recordings in it")
     return found

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from auscult.errors import ModelFileError
-from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, Provenance, UnknownSpec
+from auscult.models.modelspec import FORMAT_VERSION, HeadSpec, ModelSpec, PictureSpec, Provenance, UnknownSpec
 from auscult.models.onnxfile import NotOnnxError, OnnxFile, read_onnx
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "METADATA_KEY",
     "HeadSpec",
     "ModelSpec",
+    "PictureSpec",
     "Provenance",
     "UnknownSpec",
     "read_bytes",

@@ -5,6 +5,9 @@ The graph takes `waveform`, float32 `[batch, window_samples]`, mono, in [-1, 1],
 ones. Everything else that is needed to feed it (rate, window, padding) or to read its answers (labels,
 thresholds) is in `ModelSpec`.
 
+A model that was trained on pictures takes `picture` instead, float32 `[batch, bands, frames]`, the lowest band
+first, in [0, 1]: `PictureSpec`.
+
 Files of every older `format_version` open. A newer one is refused. Keys that this version does not know are
 ignored: a later auscult may add what an older one can do without, and raises `format_version` where it
 cannot. The front end is the exception: `FeatureSpec` refuses unknown keys, for each of its choices changes
@@ -25,7 +28,10 @@ from auscult.errors import ModelFileError, UsageError
 from auscult.features import FeatureSpec
 from auscult.records import Label
 
-FORMAT_VERSION = 1
+# The newest that is read. Models of sound are written as format 1, which every auscult opens; those of pictures as
+# format 2, for an older one would not know what to feed their graph.
+FORMAT_VERSION = 2
+SOUND_FORMAT, PICTURE_FORMAT = 1, 2
 
 Task = Literal["single_label", "multi_label"]
 _T = TypeVar("_T")
@@ -212,6 +218,45 @@ class Provenance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PictureSpec:
+    """What the graph of a model takes that was trained on pictures.
+
+    Attributes
+    ----------
+    bands, frames : height and width of what goes in
+    low, high : what is black, 0, and white, 1. With `ModelSpec.features`, levels in dB, see
+        `features.PictureForm`; without, values of arrays. None: pixels are taken as they are, whatever they mean.
+
+    Raises
+    ------
+    ValueError : where a field breaks its rule
+    """
+
+    bands: int
+    frames: int
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("bands", "frames"):
+            _require(getattr(self, name) >= 1, f"picture.{name}", "1 or more", getattr(self, name))
+        low, high = self.low, self.high
+        if low is None or high is None:
+            _require(low is high, "picture.low", "given with picture.high, or neither", (low, high))
+            return
+        rule = "a finite number below picture.high"
+        _require(math.isfinite(low) and math.isfinite(high) and low < high, "picture.low", rule, (low, high))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"bands": self.bands, "frames": self.frames, "low": self.low, "high": self.high}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PictureSpec:
+        low, high = (None if values.get(name) is None else _number(name, values[name]) for name in ("low", "high"))
+        return cls(bands=_take(values, "bands", int), frames=_take(values, "frames", int), low=low, high=high)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """Everything that a model file says of itself besides its graph.
 
@@ -219,12 +264,15 @@ class ModelSpec:
     ----------
     name : what people call the model
     heads : at least one, with different names
-    sample_rate : Hz, of the waveform that the graph takes
-    window_samples : length of the graph's input
+    sample_rate : Hz, of the waveform that the graph takes, or that its pictures are made of; 1 where it only takes
+        pictures
+    window_samples : length of the graph's input, or of the sound of a picture; its frames where it only takes pictures
     hop_samples : from the start of a window to the next, at most `window_samples`
     padding : "zeros": what stands beyond the end of a sound
     mono : "mean" of all channels, or the number of one channel, from 0
-    features : the `FeatureSpec` of the front end inside the graph, as its `to_dict` gives it; None: not known
+    features : the `FeatureSpec` of the front end inside the graph, or before it where it takes pictures, as its
+        `to_dict` gives it; None: not known
+    picture : what a graph takes that was trained on pictures; None: it takes waveforms
     license : of the weights, as an SPDX name or in words
     provenance : where the model comes from
     format_version : of this description
@@ -260,8 +308,9 @@ class ModelSpec:
     mono: Literal["mean"] | int = "mean"
     features: Mapping[str, Any] | None
     license: str
+    picture: PictureSpec | None = None
     provenance: Provenance = field(default_factory=Provenance)
-    format_version: int = FORMAT_VERSION
+    format_version: int = SOUND_FORMAT
 
     def __post_init__(self) -> None:
         _require(bool(self.name.strip()), "name", "a name", self.name)
@@ -294,6 +343,7 @@ class ModelSpec:
             self.format_version,
         )
         self._check_features()
+        self._check_picture()
 
     def _check_features(self) -> None:
         if self.features is None:
@@ -301,6 +351,24 @@ class ModelSpec:
         features = FeatureSpec.from_dict(self.features)
         rule = f"the model's own sample_rate ({self.sample_rate})"
         _require(features.sample_rate == self.sample_rate, "features.sample_rate", rule, features.sample_rate)
+
+    def _check_picture(self) -> None:
+        picture = self.picture
+        if picture is None:
+            return
+        rule = f"{PICTURE_FORMAT} or more for a model of pictures"
+        _require(self.format_version >= PICTURE_FORMAT, "format_version", rule, self.format_version)
+        if self.features is not None:
+            features = FeatureSpec.from_dict(self.features)
+            shape = (features.n_mels, features.n_frames(self.window_samples))
+            found = (picture.bands, picture.frames)
+            _require(found == shape, "picture", f"as large as the features make a window, {shape}", found)
+            _require(picture.low is not None, "picture.low", "a level in dB, where features are given", picture.low)
+
+    @property
+    def takes_sound(self) -> bool:
+        """Whether sounds can be given to it: to all models but those of pictures whose making is not known."""
+        return self.picture is None or self.features is not None
 
     @property
     def window_s(self) -> float:
@@ -321,6 +389,7 @@ class ModelSpec:
             "padding": self.padding,
             "mono": self.mono,
             "features": None if self.features is None else dict(self.features),
+            **({} if self.picture is None else {"picture": self.picture.to_dict()}),
             "license": self.license,
             "provenance": self.provenance.to_dict(),
         }
@@ -361,6 +430,7 @@ def _spec_from(values: Any) -> ModelSpec:
             f"written by a newer auscult (format {version}, this one reads up to {FORMAT_VERSION}); "
             "upgrade with: pip install -U auscult"
         )
+    picture = _take(values, "picture", dict | None, None)
     return ModelSpec(
         format_version=version,
         name=_take(values, "name", str),
@@ -371,6 +441,7 @@ def _spec_from(values: Any) -> ModelSpec:
         padding=_take(values, "padding", str),
         mono=_take(values, "mono", str | int),
         features=_take(values, "features", dict | None),
+        picture=None if picture is None else PictureSpec.from_dict(picture),
         license=_take(values, "license", str),
         provenance=Provenance.from_dict(_take(values, "provenance", dict)),
     )

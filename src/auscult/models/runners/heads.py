@@ -58,6 +58,11 @@ class HeadRunner:
     def outputs(self) -> tuple[str, ...]:
         return tuple(self._names)
 
+    def run_pictures(self, pictures: FloatArray) -> dict[str, FloatArray]:
+        """See `OnnxRunner.run_pictures`."""
+        found = self._inner.run_pictures(pictures)  # type: ignore[attr-defined]  # a model of pictures has it
+        return {name: found[theirs] for name, theirs in self._names.items()}
+
     def run(self, windows: FloatArray, valid_samples: Sequence[int] | None = None) -> dict[str, FloatArray]:
         found = self._inner.run(windows, valid_samples)
         return {name: found[theirs] for name, theirs in self._names.items()}

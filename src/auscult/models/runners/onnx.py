@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from auscult.errors import ModelFileError
+from auscult.errors import ModelFileError, UsageError
+from auscult.features import PictureForm, log_mel
 from auscult.models.modelfile import ModelSpec, read_model_file
+from auscult.models.pictures import form_of
 from auscult.models.runners.options import NO_OPTIONS, OpenOptions, with_hop
 from auscult.models.runners.windows import aligned, check_windows
 from auscult.records import FloatArray
@@ -18,7 +21,7 @@ from auscult.records import FloatArray
 if TYPE_CHECKING:
     import onnxruntime
 
-_INPUT = "waveform"
+_INPUT, _PICTURE_INPUT = "waveform", "picture"
 _FLOAT = "tensor(float)"
 _FATAL_ONLY = 4
 
@@ -31,6 +34,9 @@ class OnnxRunner:
     (seen with ONNX Runtime 1.31: `Log` by 1.2e-7, `ReduceMean` by 1.2e-9). On one thread a batch is no
     faster.
 
+    A model that was trained on pictures is given the log-mel of each window as its picture would have it, gray by gray
+    (`features.PictureForm`), so that a sound and its picture give the same scores.
+
     Of the options it takes `hop_s`; the file itself says the rest.
     """
 
@@ -42,6 +48,10 @@ class OnnxRunner:
         self._digest = hashlib.sha256(content).hexdigest()
         self._session = _open_session(path, content)
         self._widths = _output_widths(self._spec)
+        picture = spec.picture
+        self._input = _INPUT if picture is None else _PICTURE_INPUT
+        self._shape = (spec.window_samples,) if picture is None else (picture.bands, picture.frames)
+        self._form = _form(path, spec)
         self._check_graph()
 
     @property
@@ -61,20 +71,42 @@ class OnnxRunner:
         return tuple(self._widths)
 
     def run(self, windows: FloatArray, valid_samples: Sequence[int] | None = None) -> dict[str, FloatArray]:
-        length = self._spec.window_samples
-        check_windows(windows, length)
-        buffer = aligned(length)
+        check_windows(windows, self._spec.window_samples)
+        if self._spec.picture is None:
+            return self._run_each(windows)
+        form = self._form
+        if form is None:
+            raise ValueError(f"The model {self._spec.name!r} takes pictures; give them to run_pictures.")
+        return self._run_each([form.brightness(log_mel(window, form.features)) for window in windows])
+
+    def run_pictures(self, pictures: FloatArray) -> dict[str, FloatArray]:
+        """As `run`, of float32 (pictures, bands, frames) in [0, 1], for a model that takes pictures.
+
+        Raises
+        ------
+        ValueError : where the model takes none, or `pictures` has another type or shape
+        ModelFileError : where the model fails
+        """
+        if self._spec.picture is None or pictures.shape[1:] != self._shape or pictures.dtype != np.float32:
+            raise ValueError(
+                f"The 'pictures' parameter of run_pictures must be float32 with axes (pictures, {self._shape}), for a "
+                f"model that takes them. Got {pictures.dtype} of shape {pictures.shape} instead."
+            )
+        return self._run_each(pictures)
+
+    def _run_each(self, inputs: Iterable[FloatArray]) -> dict[str, FloatArray]:
+        buffer = aligned(math.prod(self._shape)).reshape(1, *self._shape)
         rows: list[list[FloatArray]] = []
-        for window in windows:
-            buffer[0] = window
+        for one in inputs:
+            buffer[0] = one
             rows.append(self._run_one(buffer))
         if not rows:
             return {name: np.zeros((0, width or 0), np.float32) for name, width in self._widths.items()}
         return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self._widths)}
 
-    def _run_one(self, window: FloatArray) -> list[FloatArray]:
+    def _run_one(self, values_in: FloatArray) -> list[FloatArray]:
         try:
-            values: list[FloatArray] = self._session.run(list(self._widths), {_INPUT: window})
+            values: list[FloatArray] = self._session.run(list(self._widths), {self._input: values_in})
         except Exception as error:
             raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
         for (name, width), value in zip(self._widths.items(), values, strict=True):
@@ -87,10 +119,10 @@ class OnnxRunner:
 
     def _check_graph(self) -> None:
         """The graph's own words against the description's, as far as the graph says anything."""
-        length = self._spec.window_samples
         inputs = {one.name: one for one in self._session.get_inputs()}
-        if set(inputs) != {_INPUT} or not _fits(inputs[_INPUT], length):
-            raise self._mismatch(f"take one input, {_INPUT!r}, float32 [batch, {length}]", inputs)
+        if set(inputs) != {self._input} or not _fits(inputs[self._input], *self._shape):
+            said = ", ".join(map(str, self._shape))
+            raise self._mismatch(f"take one input, {self._input!r}, float32 [batch, {said}]", inputs)
         outputs = {one.name: one for one in self._session.get_outputs()}
         for name, width in self._widths.items():
             if name not in outputs or not _fits(outputs[name], width):
@@ -136,16 +168,22 @@ def _output_widths(spec: ModelSpec) -> dict[str, int | None]:
     return widths | {f"scores_{head.name}": len(head.labels) for head in further}
 
 
-def _fits(node: Any, width: int | None) -> bool:
-    """Whether a graph's input or output can be float32 [batch, width], any width where None is asked for.
+def _form(path: Path, spec: ModelSpec) -> PictureForm | None:
+    try:
+        return form_of(spec)
+    except UsageError as error:
+        raise ModelFileError(f"{path}: the model's description cannot be used: {error}") from error
+
+
+def _fits(node: Any, *widths: int | None) -> bool:
+    """Whether a graph's input or output can be float32 [batch, *widths], any width where None is asked for.
 
     Columns that the graph leaves open are looked at when it runs.
     """
-    if node.type != _FLOAT or len(node.shape) != 2:
+    if node.type != _FLOAT or len(node.shape) != 1 + len(widths) or isinstance(node.shape[0], int):
         return False
-    batch, columns = node.shape
-    open_batch = not isinstance(batch, int)
-    return open_batch and (width is None or not isinstance(columns, int) or columns == width)
+    pairs = zip(node.shape[1:], widths, strict=True)
+    return all(width is None or not isinstance(found, int) or found == width for found, width in pairs)
 
 
 def _columns(width: int | None) -> str:

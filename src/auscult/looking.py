@@ -73,7 +73,7 @@ def look(dataset: Dataset, *, name: str = "", check: Check | None = None) -> Dat
     labels = tuple(label.id for label in dataset.labels)
     problems = dataset.problems if check is None else check.unreadable
     return DataReport(
-        title=one_line(Path(name or dataset.root).name),
+        title=one_line(Path(name or dataset.root).name or "sounds"),
         facts=_facts(dataset, name or printable(dataset.root), clips, durations_s),
         findings=() if check is None else tuple(DataFinding(one.text, one.harms) for one in check.findings),
         labels=labels,

@@ -56,7 +56,7 @@ def test_json_has_all_of_it_in_one_line(auscult: Auscult, parts: Path) -> None:
 def test_a_folder_of_files(auscult: Auscult, parts: Path, tmp_path: Path) -> None:
     done = auscult("data", "check", parts, "-o", tmp_path / "check", "--json")
     assert done.code == 0
-    assert str(tmp_path / "check") in done.err
+    assert f"written to {tmp_path / 'check'}" in done.err
     assert json.loads((tmp_path / "check" / "check.json").read_text()) == done.records[0]
     header, *rows = (tmp_path / "check" / "clips.csv").read_text().splitlines()
     assert header.startswith("uri,labels,split,fold,group,format,sample_rate")
@@ -86,3 +86,19 @@ def test_no_such_source_is_wrong_usage(auscult: Auscult, command: str, tmp_path:
     done = auscult("data", command, tmp_path / "none", "-o", tmp_path / "out")
     assert done.code == 2
     assert "none" in done.err
+
+
+def test_sounds_without_labels_can_be_looked_at(parts: Path, tmp_path: Path) -> None:
+    from auscult.cli.data.check import in_words
+    from auscult.data import Dataset
+    from auscult.data.checks import check
+    from auscult.looking import write_look
+
+    dataset = Dataset.from_files(sorted(parts.rglob("*.wav")))
+    assert "No clip has a label." in in_words(check(dataset, quiet=True))
+    write_look(dataset, tmp_path / "look")
+    assert {path.name for path in (tmp_path / "look").iterdir()} == {
+        "duration_histogram.png",
+        "examples.png",
+        "index.html",
+    }

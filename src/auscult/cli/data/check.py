@@ -71,7 +71,7 @@ def in_words(check: Check) -> list[str]:
 
     facts = check_to_dict(check)
     lines = [f"{name:<{NAME_COLUMNS}}{value}" for name, value in _facts(facts).items() if value]
-    lines += ["", *_classes(facts), ""]
+    lines += ["", *(_classes(facts) if facts["classes"] else ["No clip has a label."]), ""]
     for finding in check.findings:
         lines.append(_filled("WRONG" if finding.harms else "note", finding.text))
     if check.is_harmless:
@@ -112,7 +112,8 @@ def _spread(values: dict[str, float] | None, unit: str, *, digits: int) -> str:
 def _silence(shares: dict[str, float] | None) -> str:
     if shares is None:
         return ""
-    return f"{shares['median']:.0%} of a clip lies below -60 dBFS (median), {shares['max']:.0%} at most"
+    median, most = (f"{shares[name]:.0%}".replace("%", " %") for name in ("median", "max"))
+    return f"{median} of a clip lies below -60 dBFS (median), {most} at most"
 
 
 def _counted(counts: dict[str, int], unit: str) -> str:

@@ -17,6 +17,7 @@ def show(
     /,
     *,
     output: Annotated[Path, Parameter(name=["--output", "-o"])],
+    quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     reading: Annotated[Reading, Parameter(name="*", group=READING)] = AS_IT_IS,
 ) -> int:
     """Draw the clips of each class, the lengths of the clips, and spectrograms of a few clips of each class.
@@ -27,13 +28,15 @@ def show(
         Labelled sounds, in any form that train takes.
     output
         Folder for index.html, class_histogram.png, duration_histogram.png and examples.png.
+    quiet
+        Name only what failed.
     reading
         How the sounds are read.
     """
     from auscult.data import open_dataset
     from auscult.looking import write_look
 
-    dataset = open_dataset(source, reading)
+    dataset = open_dataset(source, reading, quiet=quiet)
     write_look(dataset, output, name=source)
     n_failed = say_problems(dataset.problems)
     emit(str(output / "index.html"))

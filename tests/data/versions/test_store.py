@@ -362,6 +362,12 @@ def test_a_file_that_changes_while_it_is_stored_stops_everything(
 def test_a_store_needs_a_place_of_its_own(sounds: Path) -> None:
     with pytest.raises(DataError, match=r"a store needs a place of its own. Got one that holds '(cat|dog)/"):
         Store(sounds).create("pets", sounds, quiet=True)
+    # Beside other things it does no harm.
+    assert Store(sounds.parent).create("pets", sounds, quiet=True).n_clips == 5
+    (sounds.parent / "other" / "versions").mkdir(parents=True)
+    (sounds.parent / "other" / "versions" / "mine.txt").write_text("x")
+    with pytest.raises(DataError, match=r"Got one that holds 'versions/mine\.txt'"):
+        Store(sounds.parent / "other").create("pets", sounds, quiet=True)
 
 
 def test_a_store_of_a_newer_format_is_refused(store: Store, sounds: Path) -> None:

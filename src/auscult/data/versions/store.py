@@ -20,9 +20,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from auscult.audio import AUDIO_SUFFIXES
 from auscult.data.dataset import Dataset
 from auscult.data.schema import clip_schema, content_hash_of
 from auscult.data.sounds import FolderSounds, as_wav
@@ -30,7 +32,7 @@ from auscult.data.versions import editing
 from auscult.data.versions.changes import Diff, diff_tables
 from auscult.data.versions.content import put_sounds, put_values
 from auscult.data.versions.guard import writing
-from auscult.data.versions.names import VersionRef, check_name, split_ref
+from auscult.data.versions.names import RESERVED, VersionRef, check_name, split_ref
 from auscult.data.versions.places import open_place
 from auscult.data.versions.record import DamagedError, Version, version_key
 from auscult.data.versions.rows import content_columns, decode_rows, encode_rows, rows_key, sorted_rows, with_values
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 MARKER = "auscult-store.json"
 FORMAT = 1
+LOOK_AT = 10_000  # files of a folder that is to become a store
 
 
 class Store:
@@ -304,12 +307,11 @@ class Store:
     def _make(self) -> None:
         if store_format(self.url) is not None:
             return
-        # What a kill may have left of an earlier attempt is no reason to refuse.
-        foreign = next((key for key, _ in self.place.entries("") if not key.startswith("unfinished/")), None)
+        foreign = next((key for key, _ in islice(self.place.entries(""), LOOK_AT) if _is_foreign(key)), None)
         if foreign is not None:
             raise DataError(
-                f"{self.url}: a store needs a place of its own. Got one that holds {foreign!r}; give a new or empty "
-                "folder, as in STORE/NAME."
+                f"{self.url}: a store needs a place of its own. Got one that holds {foreign!r}; give another folder, "
+                "as in STORE/NAME."
             )
         self.place.create(MARKER, json.dumps({"format": FORMAT, "what": "versions of datasets, by auscult"}).encode())
 
@@ -391,6 +393,17 @@ class Store:
                 store, name, number = split_ref(source.sounds.version)
                 same = open_place(source.sounds.url) is self.place
                 yield f"{name}@{number}" if same else f"{store}/{name}@{number}"
+
+
+def _is_foreign(key: str) -> bool:
+    """Whether a file is one that no store should lie beside: a sound in a folder per class, or what has our names.
+
+    What a kill may have left of an earlier attempt is no reason to refuse.
+    """
+    top, *below = key.split("/")
+    if top in RESERVED:
+        return top != "unfinished"
+    return len(below) < 2 and PurePosixPath(key).suffix.lower() in AUDIO_SUFFIXES
 
 
 def store_format(url: str) -> int | None:

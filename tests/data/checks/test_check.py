@@ -175,3 +175,16 @@ def test_a_class_that_is_only_tested_is_a_note(tmp_path: Path, write: Write) -> 
 
 def test_nothing_known_has_no_spread() -> None:
     assert spread([None]) is None
+
+
+def test_a_recording_in_two_official_folds_is_a_note_for_training_leaves_it_out(tmp_path: Path, write: Write) -> None:
+    rows = ["filename,fold,target,category,esc10,src_file,take"]
+    for i, (fold, source) in enumerate(((1, 10), (2, 10), (1, 11), (2, 12))):
+        name = f"{fold}-{source}-A-{i % 2}.wav"
+        write(f"audio/{name}", noise(i))
+        rows.append(f"{name},{fold},{i // 2},{'cat' if i < 2 else 'dog'},False,{source},A")
+    (tmp_path / "sounds" / "meta").mkdir()
+    (tmp_path / "sounds" / "meta" / "esc50.csv").write_text("\n".join(rows) + "\n")
+    found = checked(tmp_path)
+    assert kinds(found) == [("leaking_groups", False, 1)]
+    assert "training leaves the other out" in found.findings[0].text

@@ -201,7 +201,7 @@ def evaluate(
         without a label; clips that the model was trained on; no clip that could be read
     """
     model = model if isinstance(model, Classifier) else load(model, quiet=quiet)
-    dataset = open_dataset(source, quiet=quiet)
+    dataset = _fitting(open_dataset(source, quiet=quiet), model.spec)
     targets = _targets(dataset, model.spec)
     clips = dataset.clips()
     seen = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path)
@@ -245,6 +245,20 @@ def _of_file(clip: Clip, outcome: Result | InputError) -> Result | InputError:
     if isinstance(outcome, InputError):
         return InputError(name, outcome.kind, outcome.problem, outcome.next_step)
     return replace(outcome, source=name, _excerpt=Excerpt(clip.source, *clip.range_s()))
+
+
+def _fitting(dataset: Dataset, spec: ModelSpec) -> Dataset:
+    """The sounds of a dataset, or its pictures, as the model takes them."""
+    if not len(dataset):
+        return dataset
+    if not spec.takes_sound:
+        return dataset.of_medium("picture")
+    if spec.picture is None and dataset.medium == "picture":
+        raise DataError(
+            f"{dataset.root}: these are pictures, and the model {spec.name!r} hears sounds; evaluate it on the sounds, "
+            "or train a model on pictures."
+        )
+    return dataset.of_medium()
 
 
 def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:

@@ -47,7 +47,7 @@ def exported_graph(net: WaveformNet, spec: ModelSpec, folder: Path) -> Graph:
     path = folder / f"{digest}.onnx"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_compared(path, to_onnx(net, spec), net, spec, [*single_windows(spec), windows_in_a_row(spec)])
+        write_compared(path, to_onnx(net, spec), net, spec, [*single_windows(spec), *windows_in_a_row(spec)])
     return Graph(path, digest)
 
 

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -30,11 +30,14 @@ from auscult.extras import require_extra
 from auscult.files import atomic_path
 from auscult.models.modelfile import METADATA_KEY, ModelSpec
 from auscult.models.nets.waveform_net import WaveformNet, activate
+from auscult.models.runners import OnnxRunner
 from auscult.records import FloatArray, Sound, Waveform
 
 OPSET = 18
 OUTPUTS = ("scores", "logits", "embedding")
 MAX_SCORE_DIFFERENCE = 1e-4
+# What file and network are compared on: a sound, or for a model of pictures float32 (bands, frames).
+Example: TypeAlias = "Waveform | FloatArray"
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Parity:
 
 
 class ShippedNet(nn.Module):
-    """The graph of a model file: waveform in; scores, logits and embedding out, and the scores of a head that was kept.
+    """The graph of a model file: waveform or picture in; scores, logits and embedding out, and those of a kept head.
 
     A log-mel front end is the matrix-product version of the one that training used. Calibration is an affine map of
     each logit before the activation, the identity until it is fitted.
@@ -82,7 +85,7 @@ def write_model_file(
     net: WaveformNet,
     spec: ModelSpec,
     *,
-    sounds: Sequence[Waveform] = (),
+    sounds: Sequence[Example] = (),
     graph: Path | None = None,
 ) -> Parity:
     """Write `net` to `path` as a model file.
@@ -101,12 +104,12 @@ def write_model_file(
     """
     require_extra("onnx", extra="export", purpose="writing a model file")
     content = with_head(graph.read_bytes(), net.head, spec) if graph else None
-    others = single_windows(spec) if content else [*single_windows(spec), windows_in_a_row(spec, sounds)]
+    others = single_windows(spec) if content else [*single_windows(spec), *windows_in_a_row(spec, sounds)]
     return write_compared(path, content or to_onnx(net, spec), net, spec, [*sounds, *others])
 
 
 def write_compared(
-    path: str | Path, content: bytes, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Waveform]
+    path: str | Path, content: bytes, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Example]
 ) -> Parity:
     """Write `content` to `path` if it does on `sounds` what `net` does; else an `AuscultError`, and no file."""
     with atomic_path(path) as temporary:
@@ -121,7 +124,7 @@ def write_compared(
     return parity
 
 
-def compare(path: Path, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Waveform]) -> Parity:
+def compare(path: Path, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Example]) -> Parity:
     """Scores of the file at `path`, copied alone into an empty folder, beside those of `net` in torch, head by head."""
     worst, n_windows = 0.0, 0
     with tempfile.TemporaryDirectory() as folder:
@@ -129,11 +132,23 @@ def compare(path: Path, net: WaveformNet, spec: ModelSpec, sounds: Sequence[Wave
         alone.write_bytes(path.read_bytes())
         models = [load(alone), *(load(alone, head=head.name) for head in spec.heads[1:])]
         for sound in sounds:
+            if not isinstance(sound, Waveform):
+                worst, n_windows = max(worst, _picture_difference(alone, net, spec, sound)), n_windows + 1
+                continue
             of_net = _torch_scores(net, spec, sound.samples)
             differences = [_difference(model, sound, of_head) for model, of_head in zip(models, of_net, strict=True)]
             worst = max(worst, *differences)
             n_windows += len(of_net[0])
     return Parity(worst, len(sounds), n_windows)
+
+
+@torch.no_grad()
+def _picture_difference(path: Path, net: WaveformNet, spec: ModelSpec, picture: FloatArray) -> float:
+    of_file = OnnxRunner(path).run_pictures(picture[None])["scores"]
+    features = net.front_end(torch.from_numpy(np.ascontiguousarray(picture.T)).reshape(1, -1))
+    of_net = activate(net.from_features(features)[0], spec.heads[0].task).numpy()
+    difference = float(np.abs(of_file - of_net).max())
+    return math.inf if math.isnan(difference) else difference
 
 
 def _difference(model: Classifier, sound: Waveform, of_net: FloatArray) -> float:
@@ -163,19 +178,25 @@ def _torch_scores(net: WaveformNet, spec: ModelSpec, samples: FloatArray) -> lis
     return [activate(of_head, head.task).numpy() for of_head, head in zip(logits, spec.heads, strict=True)]
 
 
-def single_windows(spec: ModelSpec) -> list[Waveform]:
-    """Silence, a single sample, and less than a window."""
+def single_windows(spec: ModelSpec) -> list[Example]:
+    """Silence, a single sample, and less than a window; of pictures black, white, and noise."""
+    if spec.picture is not None:
+        shape = (spec.picture.bands, spec.picture.frames)
+        noise = np.random.default_rng(0).random(shape, dtype=np.float32)
+        return [np.zeros(shape, np.float32), np.ones(shape, np.float32), noise]
     noise = _noise(spec.window_samples)
     sounds = (np.zeros(spec.window_samples, np.float32), noise[:1], noise[: max(1, spec.window_samples // 3)])
     return [Waveform(samples, spec.sample_rate) for samples in sounds]
 
 
-def windows_in_a_row(spec: ModelSpec, sounds: Sequence[Waveform] = ()) -> Waveform:
-    """Four lengths of a window, the last cut off: of `sounds` as far as they last, then of noise."""
+def windows_in_a_row(spec: ModelSpec, sounds: Sequence[Example] = ()) -> list[Example]:
+    """Four lengths of a window, the last cut off: of `sounds` as far as they last, then of noise. None for pictures."""
+    if spec.picture is not None:
+        return []
     length = spec.window_samples
     noise = _noise(3 * length + length // 3)
-    samples = np.concatenate([sound.samples for sound in sounds] + [noise])[: 4 * length]
-    return Waveform(samples, spec.sample_rate)
+    real = [sound.samples for sound in sounds if isinstance(sound, Waveform)]
+    return [Waveform(np.concatenate([*real, noise])[: 4 * length], spec.sample_rate)]
 
 
 def _noise(n_samples: int) -> FloatArray:
@@ -186,14 +207,15 @@ def to_onnx(net: WaveformNet, spec: ModelSpec) -> bytes:
     """The graph of `net` with its description. Nothing is compared yet: `write_model_file` does."""
     further = [head.name for head in spec.heads[1:]]
     shipped = ShippedNet(net, *(head.task for head in spec.heads)).eval()
-    example = torch.zeros(2, spec.window_samples)
+    picture = spec.picture
+    example = torch.zeros(2, spec.window_samples) if picture is None else torch.zeros(2, picture.bands, picture.frames)
     with _quiet_exporter(), _garbage_left(), torch.no_grad():
         program: Any = torch.onnx.export(
             shipped,
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=["waveform"],
+            input_names=["waveform" if picture is None else "picture"],
             output_names=[*OUTPUTS, *(f"scores_{name}" for name in further)],
             dynamic_shapes={"waveform": {0: torch.export.Dim("batch")}},
             verbose=False,

@@ -22,6 +22,7 @@ from auscult.features import (
     FeatureSpec,
     Picture,
     PictureForm,
+    PictureNote,
     is_picture,
     picture_of_image,
     read_picture,
@@ -148,7 +149,7 @@ def cut_picture(bright: FloatArray, picture: Picture, spec: ModelSpec) -> tuple[
         length = spec.window_samples
         return [Window(0, 0, length, length)], bright[None]
     features = FeatureSpec.from_dict(spec.features)
-    n_samples = _n_samples(bright.shape[1], picture, features)
+    n_samples = n_samples_of(bright.shape[1], picture.note, features)
     windows = plan_windows(n_samples, length=spec.window_samples, hop=spec.hop_samples)
     rows = np.zeros((len(windows), spec.picture.bands, spec.picture.frames), np.float32)
     for row, window in zip(rows, windows, strict=True):
@@ -158,9 +159,9 @@ def cut_picture(bright: FloatArray, picture: Picture, spec: ModelSpec) -> tuple[
     return list(windows), rows
 
 
-def _n_samples(n_frames: int, picture: Picture, features: FeatureSpec) -> int:
+def n_samples_of(n_frames: int, note: PictureNote | None, features: FeatureSpec) -> int:
     """Of the sound that a picture is made of; the fewest that make so many frames, where it does not say."""
-    said = None if picture.note is None else picture.note.n_samples
+    said = None if note is None else note.n_samples
     if said is not None and features.n_frames(said) == n_frames:
         return said
     return max(1, (n_frames - 1) * features.hop_samples + (0 if features.centered else features.frame_samples))

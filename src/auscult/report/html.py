@@ -256,11 +256,14 @@ def _mistake(mistake: Mistake) -> Html:
 def _model(model: ModelFacts | None) -> Html:
     if model is None:
         return Html("")
+    takes = [("Takes pictures", escaped(model.picture))] if model.picture else []
+    if model.sample_rate is not None and model.window_s is not None:
+        takes.append(("Listens at", escaped(f"{model.sample_rate:,} Hz".replace(",", " "))))
+        takes.append(("Window", escaped(f"{model.window_s:g} s")))
     return definitions(
         [
             ("Name", escaped(model.name)),
-            ("Listens at", escaped(f"{model.sample_rate:,} Hz".replace(",", " "))),
-            ("Window", escaped(f"{model.window_s:g} s")),
+            *takes,
             ("Classes", escaped(model.n_classes)),
             ("Parameters", escaped(f"{model.n_parameters:,}".replace(",", " "))),
             ("Size", escaped(_size(model.size_bytes))),

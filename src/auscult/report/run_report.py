@@ -17,15 +17,19 @@ from auscult.report.plots import Spectrogram
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model file: its name, SHA-256, what it listens to, and how large it is."""
+    """The model file: its name, SHA-256, what it listens to, and how large it is.
+
+    `sample_rate` and `window_s` are None for a model that takes no sounds; `picture` says what pictures one takes.
+    """
 
     name: str
     digest: str
-    sample_rate: int
-    window_s: float
+    sample_rate: int | None
+    window_s: float | None
     n_classes: int
     size_bytes: int
     n_parameters: int
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,8 @@ class Contest:
 
 def choose_backbone(dataset: Dataset, split: Split, options: TrainOptions, *, quiet: bool) -> Choice:
     """Try what may be best on the training part of `split`; see the top of this file."""
+    if dataset.medium == "picture":
+        return Choice("scratch", "no_freeze", "YAMNet hears sounds, so for pictures a network from scratch is trained.")
     rate = find_backbone("yamnet").recipe.sample_rate
     if options.sample_rate not in (None, rate):
         reason = (

@@ -16,7 +16,7 @@ from torch import nn
 from auscult.errors import UsageError
 from auscult.models.modelspec import HeadSpec
 from auscult.models.nets.mel_resnet import MelResNet
-from auscult.models.nets.waveform_net import WaveformNet, hidden_head
+from auscult.models.nets.waveform_net import FlatPictures, WaveformNet, hidden_head
 from auscult.models.registry import model_file, named_model
 from auscult.models.runners import open_runner
 from auscult.training.options import BACKBONES as NAMES
@@ -96,11 +96,20 @@ def new_head(options: TrainOptions, embedding_dim: int, n_classes: int) -> nn.Mo
 
 
 def _build_scratch(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
-    assert plan.features is not None
-    body = MelResNet(plan.features.n_mels, options.size)
+    front_end = _flat_pictures(plan)
+    if front_end is None:
+        assert plan.features is not None
+        body = MelResNet(plan.features.n_mels, options.size)
+    else:
+        body = MelResNet(front_end.bands, options.size)
     head = new_head(options, body.embedding_dim, n_classes)
-    net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head)
+    net = WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=front_end)
     return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]  # torch's stub lacks it
+
+
+def _flat_pictures(plan: TrainPlan) -> FlatPictures | None:
+    """The front end of a network that is shown pictures; None: it hears sounds."""
+    return None if plan.picture is None else FlatPictures(plan.picture.spec.bands, plan.picture.spec.frames)
 
 
 # YAMNet --------------------------------------------------------------------------------------------------------------
@@ -158,6 +167,10 @@ def _hf(name: str, *, quiet: bool) -> Backbone:
         longest_s = min(longest_s, found.max_window_s / HARDLY_LONGER)
 
     def build(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
+        if (pictures := _flat_pictures(plan)) is not None:
+            body = found.build_for_pictures((pictures.bands, pictures.frames))
+            head = new_head(options, body.embedding_dim, n_classes)
+            return WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=pictures)
         front_end, body = found.build(plan.window_samples, plan.features)
         head = new_head(options, body.embedding_dim, n_classes)
         return WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=front_end)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from auscult.audio import plan_windows
 from auscult.records import FloatArray
-from auscult.training.augment import EnergyMix, RandomResampling, WaveformTransform
+from auscult.training.augment import EnergyMix, PictureMix, RandomResampling, WaveformTransform
 from auscult.training.clips import ClipStore
 
 Item = TypeVar("Item")
@@ -42,6 +42,7 @@ class TrainBatches:
     """The batches of one epoch. Every clip comes once, or, with `balanced`, every class about equally often.
 
     `resampling` is applied to a clip before a window is cut from it, `transforms` to the window, `mix` to the batch.
+    Windows begin at multiples of `grain`: the bands of pictures that are flattened frame by frame.
     """
 
     clips: ClipStore
@@ -52,7 +53,8 @@ class TrainBatches:
     balanced: bool = False
     resampling: RandomResampling | None = None
     transforms: tuple[WaveformTransform, ...] = ()
-    mix: EnergyMix | None = None
+    mix: EnergyMix | PictureMix | None = None
+    grain: int = 1
 
     def __len__(self) -> int:
         return steps_per_epoch(len(self.clips), self.batch_size)
@@ -84,7 +86,7 @@ class TrainBatches:
             # Enough of a long clip for the fastest ratio, and no more work than that.
             most = math.ceil(self.window_samples * self.resampling.max_ratio)
             sound = self.resampling(window_at_random(sound, min(most, len(sound)), generator), generator)
-        window = window_at_random(sound, self.window_samples, generator)
+        window = window_at_random(sound, self.window_samples, generator, grain=self.grain)
         for transform in self.transforms:
             window = transform(window, generator)
         return window
@@ -105,10 +107,15 @@ def balanced_chances(targets: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.
     return chances
 
 
-def window_at_random(sound: FloatArray, n_samples: int, generator: np.random.Generator) -> FloatArray:
-    """`n_samples` from anywhere in a longer sound, or zeros with a shorter one laid anywhere into them."""
+def window_at_random(
+    sound: FloatArray, n_samples: int, generator: np.random.Generator, *, grain: int = 1
+) -> FloatArray:
+    """`n_samples` from anywhere in a longer sound, or zeros with a shorter one laid anywhere into them.
+
+    Offsets are multiples of `grain`.
+    """
     slack = len(sound) - n_samples
-    offset = int(generator.integers(0, abs(slack) + 1))
+    offset = grain * int(generator.integers(0, abs(slack) // grain + 1))
     if slack >= 0:
         return sound[offset : offset + n_samples]
     window = np.zeros(n_samples, np.float32)

@@ -115,7 +115,7 @@ def cross_validate(
         if value is not None and value < least:
             raise UsageError(f"The '{name}' parameter must be at least {least}. Got {value} instead.")
     output = Path(output)
-    dataset = open_dataset(source, reading, quiet=quiet)
+    dataset = open_dataset(source, reading, quiet=quiet).of_medium()
     named = source_in_config(source, reading, dataset)
     splits = fold_splits(dataset, n_folds, options)
     _check_backbone(options, quiet=quiet)

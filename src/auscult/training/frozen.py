@@ -44,6 +44,7 @@ from auscult.training.hidden_heads import HiddenHead, fit_hidden_head
 from auscult.training.judging import told_right
 from auscult.training.material import Material
 from auscult.training.options import TrainOptions
+from auscult.training.pictures import unflattened
 from auscult.training.plan import TrainPlan
 
 
@@ -150,6 +151,8 @@ class Embedder:
         rows = np.zeros((len(windows), length), np.float32)
         for row, window in zip(rows, windows, strict=True):
             row[: window.valid_samples] = samples[window.start : window.end]
+        if self.plan.picture is not None:
+            return runner.run_pictures(unflattened(rows, self.plan.picture))["embedding"]
         return runner.run(rows)["embedding"]
 
 
@@ -196,9 +199,6 @@ def _spec(dataset: Dataset, plan: TrainPlan, kept: tuple[HeadSpec, ...]) -> Mode
     return ModelSpec(
         name="graph",
         heads=(HeadSpec(name="main", task=dataset.task, labels=dataset.labels), *kept),
-        sample_rate=plan.sample_rate,
-        window_samples=plan.window_samples,
-        hop_samples=plan.hop_samples,
-        features=plan.features.to_dict() if plan.features else None,
+        **plan.of_model(),
         license="unspecified",
     )

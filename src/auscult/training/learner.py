@@ -16,10 +16,13 @@ from auscult.training.augment import (
     BandNoise,
     CircularShift,
     EnergyMix,
+    FrameShift,
+    PictureMix,
     RandomGain,
     RandomPolarity,
     RandomResampling,
     SpecMask,
+    WaveformTransform,
 )
 from auscult.training.batches import Batch, TrainBatches, plain_batches, random_seed, steps_per_epoch
 from auscult.training.clips import ClipStore
@@ -55,14 +58,18 @@ class Learner(pl.LightningModule):
         self.task = task
         self.plan = plan
         self.options = options
-        self.resampling = RandomResampling(options.resampling)
-        self.transforms = (
-            CircularShift(options.shifting),
-            RandomPolarity(),
-            RandomGain(options.gain_db),
-            BandNoise(options.noise),
-        )
-        self.mix = EnergyMix(options.mixing, plan.sample_rate, union=task == "multi_label")
+        self.resampling: RandomResampling | None = None
+        self.transforms: tuple[WaveformTransform, ...]
+        self.mix: EnergyMix | PictureMix
+        union = task == "multi_label"
+        if plan.picture is None:
+            self.resampling = RandomResampling(options.resampling)
+            noise = BandNoise(options.noise)
+            self.transforms = CircularShift(options.shifting), RandomPolarity(), RandomGain(options.gain_db), noise
+            self.mix = EnergyMix(options.mixing, plan.sample_rate, union=union)
+        else:
+            self.transforms = (FrameShift(options.shifting, plan.picture.spec.bands),)
+            self.mix = PictureMix(options.mixing, union=union)
         self.mask = SpecMask(options.masking)
         weights = class_weights(clips.targets) if options.imbalance == "weights" else np.ones(clips.targets.shape[1])
         self.register_buffer("class_weights", torch.from_numpy(weights).float(), persistent=False)
@@ -83,6 +90,7 @@ class Learner(pl.LightningModule):
             resampling=self.resampling,
             transforms=self.transforms,
             mix=self.mix,
+            grain=1 if self.plan.picture is None else self.plan.picture.spec.bands,
         )
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:

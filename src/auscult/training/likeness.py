@@ -31,6 +31,9 @@ def with_note_on_copies(material: Material) -> Material:
     dataset, split = material.dataset, material.split
     rows = np.concatenate([getattr(split, part) for part in PARTS])
     of_part = np.repeat(PARTS, [len(getattr(split, part)) for part in PARTS])
+    # A picture of a sound has no samples to compare.
+    if material.plan.picture is not None:
+        return material
     named = any(group is not None for group in dataset.table["group"].to_pylist())
     if named or len(set(of_part.tolist())) < 2 or len(rows) > MOST_CLIPS:
         return material

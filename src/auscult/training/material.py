@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auscult.data import (
+    Clip,
     Dataset,
     Split,
     WaveformCache,
@@ -22,6 +23,7 @@ from auscult.errors import DataError, InputError, UsageError
 from auscult.records import FloatArray
 from auscult.training.clips import ClipStore, fill_cache
 from auscult.training.options import SplitName, TrainOptions
+from auscult.training.pictures import fill_pictures
 from auscult.training.plan import TrainPlan
 
 
@@ -92,7 +94,7 @@ def prepare(dataset: Dataset, split: Split, plan: TrainPlan, options: TrainOptio
     for part in ("train", "validation"):
         indices = getattr(split, part)
         chosen = dataset.select(indices)
-        keys, failures = fill_cache(chosen.clips(), cache, sample_rate=plan.sample_rate, mono=options.mono, quiet=quiet)
+        keys, failures = _decode(chosen.clips(), cache, plan, options, quiet=quiet)
         good = np.array([failure is None for failure in failures], dtype=bool)
         problems += [failure for failure in failures if failure is not None]
         parts[part] = indices[good]
@@ -101,6 +103,14 @@ def prepare(dataset: Dataset, split: Split, plan: TrainPlan, options: TrainOptio
     if options.early_stop is not None and not len(stores[1]):
         raise DataError(f"No clip of the validation part could be decoded, and early stop needs some: {problems[-1]}")
     return Material(dataset, replace(split, **parts), plan, stores[0], stores[1], tuple(problems))
+
+
+def _decode(
+    clips: Sequence[Clip], cache: WaveformCache, plan: TrainPlan, options: TrainOptions, *, quiet: bool
+) -> tuple[list[str], list[InputError | None]]:
+    if plan.picture is not None:
+        return fill_pictures(clips, cache, plan, quiet=quiet)
+    return fill_cache(clips, cache, sample_rate=plan.sample_rate, mono=options.mono, quiet=quiet)
 
 
 def _check_classes_left(dataset: Dataset, train: ClipStore, wanted: FloatArray, problems: Sequence[InputError]) -> None:

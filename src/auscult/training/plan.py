@@ -14,8 +14,10 @@ import numpy as np
 
 from auscult.audio import probe, source_name
 from auscult.data import Clip
+from auscult.data.schema import medium_of
 from auscult.errors import DataError, InputError, UsageError
 from auscult.features import FeatureSpec, preset
+from auscult.models.modelspec import PICTURE_FORMAT, PictureSpec
 from auscult.training.options import TrainOptions
 
 MAX_SAMPLE_RATE = 32000
@@ -70,10 +72,25 @@ SCRATCH = Recipe(
 
 
 @dataclass(frozen=True)
+class PicturePlan:
+    """Of a training on pictures: what the graph will take, and the window and hop of the sound that they are made of.
+
+    Where that is not known, the window counts the frames of a picture.
+    """
+
+    spec: PictureSpec
+    window_samples: int
+    hop_samples: int
+
+
+@dataclass(frozen=True)
 class TrainPlan:
     """The numbers of one training: `window_samples` and `hop_samples` at `sample_rate`.
 
     `features` is None where the front end is a backbone's own. They are kept in the run's `config.yaml`.
+
+    With `picture`, clips are pictures, flattened frame by frame, and `window_samples` and `hop_samples` count their
+    pixels: windows and zeros behind a clip are then those of sound.
     """
 
     sample_rate: int
@@ -81,6 +98,18 @@ class TrainPlan:
     window_samples: int
     hop_samples: int
     epochs: int
+    picture: PicturePlan | None = None
+
+    def of_model(self) -> dict[str, Any]:
+        """The fields of `ModelSpec` that say what the model takes."""
+        picture = self.picture
+        return {
+            "sample_rate": self.sample_rate,
+            "window_samples": self.window_samples if picture is None else picture.window_samples,
+            "hop_samples": self.hop_samples if picture is None else picture.hop_samples,
+            "features": self.features.to_dict() if self.features else None,
+            **({} if picture is None else {"picture": picture.spec, "format_version": PICTURE_FORMAT}),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -94,6 +123,11 @@ def plan_training(clips: Sequence[Clip], options: TrainOptions, recipe: Recipe =
     DataError : where the sample rate is open and no clip can be read
     UsageError : see `check_asked`
     """
+    if clips and all(medium_of(clip.uri) == "picture" for clip in clips):
+        # Imported here: it makes plans.
+        from auscult.training.pictures import plan_pictures
+
+        return plan_pictures(clips, options, recipe)
     check_asked(options, recipe)
     clips = [_probed(clip) for clip in clips]
     sample_rate = recipe.sample_rate or options.sample_rate or common_sample_rate(clips)

@@ -16,16 +16,18 @@ import torch
 
 from auscult.classifier import load
 from auscult.data import Clip, Dataset, Reading, Split, open_dataset
+from auscult.data.schema import PICTURE_OF
 from auscult.data.versions import StoreSounds
 from auscult.errors import InputError, unique_problems
 from auscult.evaluation import LEAKING, Evaluation, evaluate
-from auscult.export.onnx import Parity, write_model_file
+from auscult.export.onnx import Example, Parity, write_model_file
 from auscult.files import write_text
 from auscult.metrics import Figure
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance
 from auscult.records import Waveform
 from auscult.training.auto import Choice, choose_backbone
 from auscult.training.backbones import find_backbone, kept_heads
+from auscult.training.batches import plain_batches
 from auscult.training.clips import fill_cache
 from auscult.training.curve import EpochRow, Fit
 from auscult.training.fitting import fit_network
@@ -34,6 +36,7 @@ from auscult.training.likeness import with_note_on_copies
 from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions
+from auscult.training.pictures import unflattened
 from auscult.training.plan import TrainPlan, plan_training, settle, settled_values
 from auscult.training.summary import write_run_report
 
@@ -95,7 +98,7 @@ def train(
     UsageError : the folder holds another run
     """
     options = options or TrainOptions()
-    dataset = open_dataset(source, reading, quiet=quiet)
+    dataset = open_dataset(source, reading, quiet=quiet).of_medium()
     return train_split(
         dataset,
         choose_split(dataset, fold, options),
@@ -214,21 +217,26 @@ def describe(material: Material, options: TrainOptions, last: EpochRow, *, name:
         seed=options.seed,
         packages={package: version(package) for package in PACKAGES},
         metrics={"train_loss": last.train_loss, "val_accuracy": last.val_accuracy},
-        training_clips=tuple(sorted({clip.clip_id for clip in dataset.select(seen).clips()})),
+        training_clips=tuple(sorted(_seen_ids(dataset.select(seen)))),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         origin=backbone.name if backbone.pretrained else None,
     )
     return ModelSpec(
         name=name,
         heads=(head, *kept_heads(options)),
-        sample_rate=plan.sample_rate,
-        window_samples=plan.window_samples,
-        hop_samples=plan.hop_samples,
+        **plan.of_model(),
         mono=options.mono,
-        features=plan.features.to_dict() if plan.features else None,
         license=backbone.licence_of_result(),
         provenance=provenance,
     )
+
+
+def _seen_ids(dataset: Dataset) -> set[str]:
+    """Ids of clips, and of the sounds that pictures are made of."""
+    ids = set(dataset.table["clip_id"].to_pylist())
+    if PICTURE_OF in dataset.table.column_names:
+        ids |= {clip_id for clip_id in dataset.table[PICTURE_OF].to_pylist() if clip_id is not None}
+    return ids
 
 
 def finish(
@@ -250,7 +258,8 @@ def finish(
         tested = material.dataset.select(material.split.test)
         # Another fold of a cross-validation trains on these clips, and the next training tests on them again.
         cache = material.train.cache
-        fill_cache(tested.clips(), cache, sample_rate=model.spec.sample_rate, mono=options.mono, quiet=quiet)
+        if material.plan.picture is None:
+            fill_cache(tested.clips(), cache, sample_rate=model.spec.sample_rate, mono=options.mono, quiet=quiet)
         # A split that leaks may test on the very clips that it trained on.
         seen = options.allow_leakage
         evaluation = evaluate(model, tested, allow_seen=seen, caveat=caveat, decoded=cache, quiet=quiet)
@@ -263,9 +272,17 @@ def finish(
     return run
 
 
-def _sounds(material: Material, n_clips: int) -> list[Waveform]:
+def _sounds(material: Material, n_clips: int) -> list[Example]:
     """A few real clips, spread over the training part, to compare the file with the network on."""
     chosen = np.unique(np.linspace(0, len(material.train) - 1, n_clips).astype(int))
+    if (picture := material.plan.picture) is not None:
+        batches = plain_batches(
+            material.train.subset(chosen),
+            window_samples=material.plan.window_samples,
+            hop_samples=material.plan.hop_samples,
+            batch_size=len(chosen),
+        )
+        return list(unflattened(next(iter(batches))[0].numpy(), picture))
     most = N_PARITY_WINDOWS * material.plan.window_samples
     return [Waveform(np.array(material.train.waveform(int(i))[:most]), material.plan.sample_rate) for i in chosen]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,17 @@ import torch
 import yaml
 
 from auscult.audio import MonoPolicy, encode_ogg, load_waveform
+from auscult.audio.sources import open_source
 from auscult.classifier import Classifier, load
 from auscult.data import Dataset
+from auscult.data.schema import medium_of
 from auscult.errors import InputError
 from auscult.evaluation import Evaluation, TestedClip
 from auscult.export.onnx import Parity
-from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset
+from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset, read_picture
 from auscult.features.torch_mel import LogMel
 from auscult.looking import lengths_of
+from auscult.models.pictures import n_samples_of
 from auscult.report import (
     DataFacts,
     Mistake,
@@ -66,7 +69,7 @@ def write_train_batch(path: Path, learner: Learner, labels: Sequence[str]) -> No
 def _pictures(learner: Learner, batch: Batch) -> torch.Tensor:
     """Log-mels of a batch as the network sees them; of one that reads waveforms or normalises, those of our preset."""
     features = learner.features(batch, 0)
-    if learner.plan.features is not None and features.ndim == 3:
+    if features.ndim == 3 and (learner.plan.features is not None or learner.plan.picture is not None):
         return features
     pictures: torch.Tensor = LogMel(preset("auscult", sample_rate=learner.plan.sample_rate))(batch.waveforms)
     return pictures
@@ -113,8 +116,10 @@ def write_run_report(
     write_report(folder.report, report)
 
 
-def _shown(plan: TrainPlan) -> FeatureSpec:
-    """The front end that pictures are drawn with."""
+def _shown(plan: TrainPlan) -> FeatureSpec | None:
+    """The front end that sounds are drawn with; None where all are pictures, and that is not known."""
+    if plan.picture is not None:
+        return plan.features
     return plan.features or preset("auscult", sample_rate=plan.sample_rate)
 
 
@@ -123,7 +128,9 @@ def write_cross_validation_report(done: CrossValidation, dataset: Dataset, optio
     evaluation = done.evaluation
     of_model = load(done.folds[0][1].model).spec
     features: Mapping[str, Any] | None = of_model.features
-    spec = FeatureSpec.from_dict(features) if features else preset("auscult", sample_rate=of_model.sample_rate)
+    spec = FeatureSpec.from_dict(features) if features else None
+    if spec is None and of_model.takes_sound:
+        spec = preset("auscult", sample_rate=of_model.sample_rate)
     report = RunReport(
         title=f"{done.folder.resolve().name}: {len(done.folds)} folds",
         data=DataFacts(
@@ -147,8 +154,8 @@ def write_cross_validation_report(done: CrossValidation, dataset: Dataset, optio
     write_report(done.report, report)
 
 
-def worst_mistakes(evaluation: Evaluation, spec: FeatureSpec, *, mono: MonoPolicy) -> tuple[Mistake, ...]:
-    """The wrong decisions that the model was surest of, with picture and sound."""
+def worst_mistakes(evaluation: Evaluation, spec: FeatureSpec | None, *, mono: MonoPolicy) -> tuple[Mistake, ...]:
+    """The wrong decisions that the model was surest of, with picture and sound, as far as there are such."""
     wrong = [clip for clip in evaluation.clips if set(clip.true) != set(clip.predicted)]
     wrong.sort(key=_doubt)
     return tuple(_mistake(clip, spec, mono) for clip in wrong[:N_MISTAKES])
@@ -161,7 +168,12 @@ def _doubt(clip: TestedClip) -> float:
     return true - max((score for label, score in scores.items() if label not in clip.true), default=0.0)
 
 
-def _mistake(tested: TestedClip, spec: FeatureSpec, mono: MonoPolicy) -> Mistake:
+def _mistake(tested: TestedClip, spec: FeatureSpec | None, mono: MonoPolicy) -> Mistake:
+    mistake = Mistake(
+        source=tested.uri, true=tested.true, predicted=tested.predicted, predictions=tested.predictions[:3]
+    )
+    if spec is None or medium_of(tested.uri) == "picture":
+        return replace(mistake, spectrogram=_of_picture(tested))
     start_s, end_s = tested.clip.range_s()
     last_s = start_s + MISTAKE_S
     waveform = load_waveform(
@@ -171,14 +183,22 @@ def _mistake(tested: TestedClip, spec: FeatureSpec, mono: MonoPolicy) -> Mistake
         start_s=start_s,
         end_s=last_s if end_s is None else min(end_s, last_s),
     )
-    return Mistake(
-        source=tested.uri,
-        true=tested.true,
-        predicted=tested.predicted,
-        predictions=tested.predictions[:3],
+    return replace(
+        mistake,
         spectrogram=Spectrogram(log_mel(waveform.samples, spec), band_edges_hz(spec), waveform.duration_s),
         audio=encode_ogg(waveform),
     )
+
+
+def _of_picture(tested: TestedClip) -> Spectrogram | None:
+    """The spectrogram that a picture is; None where it does not say what its axes are."""
+    with open_source(tested.clip.source).file as file:
+        picture = read_picture(file, tested.uri)
+    if picture.note is None:
+        return None
+    form = picture.note.form
+    duration_s = n_samples_of(picture.values.shape[1], picture.note, form.features) / form.features.sample_rate
+    return Spectrogram(form.log_mel(picture.values), band_edges_hz(form.features), duration_s)
 
 
 def _tested(evaluation: Evaluation | None) -> str:
@@ -213,14 +233,16 @@ def _warnings(
 
 
 def _model_facts(model: Classifier, path: Path, n_parameters: int) -> ModelFacts:
+    spec, picture = model.spec, model.spec.picture
     return ModelFacts(
-        name=model.spec.name,
+        name=spec.name,
         digest=model.digest,
-        sample_rate=model.spec.sample_rate,
-        window_s=model.spec.window_s,
+        sample_rate=spec.sample_rate if spec.takes_sound else None,
+        window_s=spec.window_s if spec.takes_sound else None,
         n_classes=len(model.labels),
         size_bytes=path.stat().st_size,
         n_parameters=n_parameters,
+        picture="" if picture is None else f"{picture.bands} bands x {picture.frames} frames",
     )
 
 

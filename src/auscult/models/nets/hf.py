@@ -91,16 +91,31 @@ class HfBackbone:
         if self.kind == "image":
             if features is None:
                 raise ValueError("An image network needs the 'features' of the log-mel that it is shown. Got None.")
-            built = None, _image_body(self.checkpoint, window_samples, features)
+            shape = features.n_mels, features.n_frames(window_samples)
+            built = None, _image_body(self.checkpoint, shape, levels(features))
         else:
             built = _BUILD[self.kind](self.checkpoint, window_samples)
-        n_bytes = 4 * sum(parameter.numel() for parameter in built[1].parameters())
+        self._check_size(built[1])
+        return built
+
+    def build_for_pictures(self, shape: tuple[int, int]) -> HfBody:
+        """The body of an image network for pictures `(bands, frames)` in [0, 1], in evaluation mode.
+
+        Raises
+        ------
+        ModelFileError : where the checkpoint cannot be loaded, or its network is of no use here
+        """
+        body = _image_body(self.checkpoint, shape, (0.0, 1.0))
+        self._check_size(body)
+        return body
+
+    def _check_size(self, body: HfBody) -> None:
+        n_bytes = 4 * sum(parameter.numel() for parameter in body.parameters())
         if n_bytes > _MAX_FILE_BYTES:
             raise ModelFileError(
                 f"{self.checkpoint.origin}: its {n_bytes / 1e9:.1f} GB of weights are more than a model file holds "
                 "(2 GB); take a smaller member of the family"
             )
-        return built
 
 
 def open_backbone(asked: str, *, revision: str | None = None, quiet: bool = False) -> HfBackbone:
@@ -255,7 +270,8 @@ def _known(checkpoint: Checkpoint) -> dict[str, Any]:
 # Images --------------------------------------------------------------------------------------------------------------
 
 
-def _image_body(checkpoint: Checkpoint, window_samples: int, features: FeatureSpec) -> ImageBody:
+def _image_body(checkpoint: Checkpoint, shape: tuple[int, int], range_: tuple[float, float]) -> ImageBody:
+    """For log-mels or pictures `(bands, frames)` of which the ends of `range_` are black and white."""
     network = load_network(checkpoint, "AutoModel", may_miss=_UNUSED)
     # Networks trained on pictures and words have one for each.
     network = getattr(network, "vision_model", network)
@@ -266,22 +282,22 @@ def _image_body(checkpoint: Checkpoint, window_samples: int, features: FeatureSp
     described = checkpoint.read_json("preprocessor_config.json")
     n_channels = int(getattr(network.config, "num_channels", 3))
     picture = LogMelPicture(
-        (features.n_mels, features.n_frames(window_samples)),
+        shape,
         _picture_size(network.config, described),
-        levels=levels(features),
+        levels=range_,
         mean=_per_channel(described.get("image_mean"), _IMAGENET_MEAN, n_channels),
         std=_per_channel(described.get("image_std"), _IMAGENET_STD, n_channels),
     )
     try:
         with torch.no_grad():
-            shape = pooled(network, picture(torch.zeros(1, *picture_shape(picture)))).shape
+            _, dim = pooled(network, picture(torch.zeros(1, *picture_shape(picture)))).shape
     # A network that cannot be called with a picture alone says so in a way of its own.
     except Exception as error:
         raise ModelFileError(
             f"{checkpoint.origin}: networks of the family {checkpoint.model_type!r} cannot be shown a picture alone "
             f"({first_line(error)}); take a ResNet, ConvNeXt, ViT, Swin or MobileNet"
         ) from error
-    return ImageBody(network, int(shape[1]), picture)
+    return ImageBody(network, int(dim), picture)
 
 
 def picture_shape(picture: LogMelPicture) -> tuple[int, int]:

@@ -22,8 +22,8 @@ class WaveformNet(nn.Module):
     n_classes : columns of the logits
     dropout : share of the embedding that is dropped in training, in [0, 1)
     head : embedding to logits; None: one linear layer
-    front_end : waveform `(batch, samples)` to what the body reads, without weights that are trained; None: the log-mel
-        of `features`
+    front_end : waveform `(batch, samples)`, or flattened pictures, to what the body reads, without weights that are
+        trained; None: the log-mel of `features`
     kept_head : what the body was trained with before, kept beside the new head. It reads the second of what the body's
         `with_own(features)` gives, `(batch, dim)`, the first being the embedding.
 
@@ -79,7 +79,19 @@ class WaveformNet(nn.Module):
         """The front end made of operators that any graph has."""
         if isinstance(self.front_end, LogMel):
             return LogMel(self.front_end.spec, transform="matmul")
-        return self.front_end
+        # The graph takes pictures as they are.
+        return nn.Identity() if isinstance(self.front_end, FlatPictures) else self.front_end
+
+
+class FlatPictures(nn.Module):
+    """Pictures flattened frame by frame, `(batch, frames * bands)`, back to `(batch, bands, frames)`."""
+
+    def __init__(self, bands: int, frames: int) -> None:
+        super().__init__()
+        self.bands, self.frames = bands, frames
+
+    def forward(self, flat: Tensor) -> Tensor:
+        return flat.reshape(len(flat), self.frames, self.bands).transpose(1, 2)
 
 
 def hidden_head(embedding_dim: int, n_classes: int, *, units: int = HIDDEN_UNITS, dropout: float = 0.0) -> nn.Module:

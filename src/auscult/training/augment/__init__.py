@@ -2,6 +2,7 @@
 
 from auscult.training.augment.log_mels import SpecMask
 from auscult.training.augment.mixing import EnergyMix
+from auscult.training.augment.pictures import FrameShift, PictureMix
 from auscult.training.augment.waveforms import (
     BandNoise,
     CircularShift,
@@ -15,6 +16,8 @@ __all__ = [
     "BandNoise",
     "CircularShift",
     "EnergyMix",
+    "FrameShift",
+    "PictureMix",
     "RandomGain",
     "RandomPolarity",
     "RandomResampling",

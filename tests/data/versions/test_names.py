@@ -23,7 +23,22 @@ def test_a_version_is_read_as_it_is_written(store: str, name: str, version: int 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a/", "a/@3", "a/b@", "a/..", "a/.b", "a/b.", "a/b c", "a/b@c@d", "s/content", "s/b@rows", "a/\0"]
+    "text",
+    [
+        "",
+        "a/",
+        "a/@3",
+        "a/b@",
+        "a/..",
+        "a/.b",
+        "a/b.",
+        "a/b c",
+        "a/b@c@d",
+        "s3://bucket",
+        "s/content",
+        "s/b@rows",
+        "a/\0",
+    ],
 )
 def test_what_nothing_can_be_called_is_refused(text: str) -> None:
     with pytest.raises(DataError, match=r"must be of letters, digits.* write a version as STORE/NAME@VERSION"):

@@ -63,6 +63,8 @@ def split_ref(text: str) -> tuple[str, str, str | None]:
     """
     # A folder of Windows may be spelled with backslashes; in a URL and in a name there is none.
     cut = max(text.rfind("/"), text.rfind("\\") if "://" not in text else -1)
+    if "://" in text and cut <= text.find("://") + 2:  # the URL of a bucket, without a name
+        return text, "", None
     store = text[:cut] or "/" if cut >= 0 else "."
     name, at, version = text[cut + 1 :].partition("@")
     return store, name, version if at else None

@@ -10,6 +10,8 @@ import soundfile
 
 from auscult.data import Dataset
 from auscult.data.checks import check
+from auscult.data.spectrograms import picture_form, write_spectrograms
+from auscult.errors import DataError
 from auscult.looking import SHOWN_DB, example_sheet, look, spread_out, write_check, write_look
 from tests.tiny_corpora import class_folders, split_folders, table_of_many_labels, table_with_groups
 
@@ -86,3 +88,20 @@ def test_a_check_is_on_the_page_and_in_files(tmp_path: Path) -> None:
     assert "train/low/0.wav" in page
     assert "test/low/copy.wav" in page
     assert "nan.wav" in page
+
+
+def test_pictures_are_shown_as_they_are_and_have_no_sound_to_check(tmp_path: Path) -> None:
+    sounds = Dataset.from_folder(class_folders(tmp_path / "sounds", clips_per_class=1))
+    write_spectrograms(sounds, tmp_path / "pictures", picture_form(sounds, "auscult"), quiet=True)
+    report = look(Dataset.from_folder(tmp_path / "pictures"))
+    assert report.lengths is None
+    assert report.sheet is not None
+    assert [label for label, _ in report.sheet.rows] == ["high", "low", "middle"]
+    heard = look(sounds).sheet
+    assert heard is not None
+    shown, of_sound = report.sheet.rows[0][1][0].spectrogram, heard.rows[0][1][0].spectrogram
+    # The two sheets are on scales of their own, less than a step apart.
+    assert np.abs(shown.log_mel - of_sound.log_mel).max() < 2
+    assert shown.duration_s == of_sound.duration_s == 0.5
+    with pytest.raises(DataError, match="these are pictures"):
+        check(Dataset.from_folder(tmp_path / "pictures"), quiet=True)

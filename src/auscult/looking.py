@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-from auscult.audio import load_waveform
+from auscult.audio import load_waveform, source_name
+from auscult.audio.sources import open_source
 from auscult.data import Clip, Dataset
 from auscult.data.checks import Check, NearDuplicate, Parting
 from auscult.data.checks.summary import check_to_dict, clips_csv, near_duplicates_csv
+from auscult.data.schema import medium_of
 from auscult.errors import InputError, MissingExtraError
-from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset
+from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset, read_picture
 from auscult.files import printable, write_text
+from auscult.models.pictures import n_samples_of
 from auscult.report import Spectrogram, save_figure
 from auscult.report.data_charts import plot_class_histogram, plot_example_sheet, plot_lengths
 from auscult.report.data_page import write_data_page
@@ -131,9 +134,30 @@ def spread_out(clips: Sequence[Clip], n: int) -> list[Clip]:
     return [pool[int(place)] for place in places]
 
 
+def spectrogram_of_picture(clip: Clip) -> Spectrogram | None:
+    """The levels in dB that a picture shows; None where it does not say what its pixels mean.
+
+    Raises
+    ------
+    InputError : a picture that cannot be read
+    """
+    name = source_name(clip.source)
+    with open_source(clip.source).file as file:
+        picture = read_picture(file, name)
+    if picture.note is None:
+        return None
+    form = picture.note.form
+    n_samples = n_samples_of(picture.values.shape[1], picture.note, form.features)
+    level_db = form.level_db(picture.values).astype(np.float32)
+    return Spectrogram(level_db, band_edges_hz(form.features), n_samples / form.features.sample_rate)
+
+
 def _example(clip: Clip, spec: FeatureSpec) -> Example | None:
-    """None for a clip that cannot be read: the others stand for the class."""
+    """None for a clip that cannot be read, or a picture of nothing known: the others stand for the class."""
     try:
+        if medium_of(clip.uri) == "picture":
+            drawn = spectrogram_of_picture(clip)
+            return None if drawn is None else Example(clip.uri, drawn.duration_s, drawn)
         start_s, end_s = clip.range_s()
         last_s = start_s + EXAMPLE_S
         end_s = last_s if end_s is None else min(end_s, last_s)

@@ -98,7 +98,7 @@ def test_the_file_gives_what_the_head_heard_in_training(tmp_path, monkeypatch, h
     assert len(examples.shares) == len(rows)
     for embedding, row in zip(examples.embeddings, rows, strict=True):
         window = np.zeros((1, runner.spec.window_samples), np.float32)
-        samples = frozen_samples(dataset.clips()[row].path)
+        samples = frozen_samples(dataset.clips()[row].source)
         window[0, : len(samples)] = samples
         given = runner.run(window)
         assert np.array_equal(given["embedding"][0], embedding)

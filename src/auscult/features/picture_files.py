@@ -110,8 +110,11 @@ class PictureForm:
 
         It is within half of `step_db` of the one that was drawn, wherever that lies within the range.
         """
-        level_db = self.low_db + brightness.astype(np.float64) * (self.high_db - self.low_db)
-        return np.asarray(level_db / _db_per_unit(self.features), dtype=np.float32)
+        return np.asarray(self.level_db(brightness) / _db_per_unit(self.features), dtype=np.float32)
+
+    def level_db(self, brightness: FloatArray) -> NDArray[np.float64]:
+        """The same in dB, whatever the unit of the front end."""
+        return self.low_db + brightness.astype(np.float64) * (self.high_db - self.low_db)
 
     def to_dict(self) -> dict[str, Any]:
         return {"features": self.features.to_dict(), "low_db": self.low_db, "high_db": self.high_db}

@@ -13,17 +13,15 @@ import torch
 import yaml
 
 from auscult.audio import MonoPolicy, encode_ogg, load_waveform
-from auscult.audio.sources import open_source
 from auscult.classifier import Classifier, load
 from auscult.data import Dataset
 from auscult.data.schema import medium_of
 from auscult.errors import InputError
 from auscult.evaluation import Evaluation, TestedClip
 from auscult.export.onnx import Parity
-from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset, read_picture
+from auscult.features import FeatureSpec, band_edges_hz, log_mel, preset
 from auscult.features.torch_mel import LogMel
-from auscult.looking import lengths_of
-from auscult.models.pictures import n_samples_of
+from auscult.looking import lengths_of, spectrogram_of_picture
 from auscult.report import (
     DataFacts,
     Mistake,
@@ -173,7 +171,7 @@ def _mistake(tested: TestedClip, spec: FeatureSpec | None, mono: MonoPolicy) -> 
         source=tested.uri, true=tested.true, predicted=tested.predicted, predictions=tested.predictions[:3]
     )
     if spec is None or medium_of(tested.uri) == "picture":
-        return replace(mistake, spectrogram=_of_picture(tested))
+        return replace(mistake, spectrogram=spectrogram_of_picture(tested.clip))
     start_s, end_s = tested.clip.range_s()
     last_s = start_s + MISTAKE_S
     waveform = load_waveform(
@@ -188,17 +186,6 @@ def _mistake(tested: TestedClip, spec: FeatureSpec | None, mono: MonoPolicy) -> 
         spectrogram=Spectrogram(log_mel(waveform.samples, spec), band_edges_hz(spec), waveform.duration_s),
         audio=encode_ogg(waveform),
     )
-
-
-def _of_picture(tested: TestedClip) -> Spectrogram | None:
-    """The spectrogram that a picture is; None where it does not say what its axes are."""
-    with open_source(tested.clip.source).file as file:
-        picture = read_picture(file, tested.uri)
-    if picture.note is None:
-        return None
-    form = picture.note.form
-    duration_s = n_samples_of(picture.values.shape[1], picture.note, form.features) / form.features.sample_rate
-    return Spectrogram(form.log_mel(picture.values), band_edges_hz(form.features), duration_s)
 
 
 def _tested(evaluation: Evaluation | None) -> str:

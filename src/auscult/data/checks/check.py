@@ -14,7 +14,7 @@ from auscult.data.checks.levels import Levels
 from auscult.data.checks.survey import Surveyed, survey
 from auscult.data.dataset import Dataset
 from auscult.data.schema import Clip
-from auscult.errors import InputError, unique_problems
+from auscult.errors import DataError, InputError, unique_problems
 from auscult.files import printable
 
 
@@ -82,6 +82,11 @@ def check(dataset: Dataset, *, name: str = "", quiet: bool = False) -> Check:
     >>> [finding.kind for finding in found.findings], found.is_harmless
     (['unreadable'], False)
     """
+    if dataset.medium == "picture":
+        raise DataError(
+            f"{dataset.root}: these are pictures, and what is looked for is heard; check the sounds that they are of."
+        )
+    dataset = dataset.of_medium() if len(dataset) else dataset
     clips, groups = dataset.clips(), dataset.groups().tolist()
     looked = survey(clips, quiet=quiet)
     checked = tuple(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -256,3 +257,13 @@ def test_a_log_mel_of_a_real_sound_is_the_same_by_way_of_the_file() -> None:
     assert (
         np.abs(PictureForm.of(spec).log_mel(picture.values) - values).max() <= PictureForm.of(spec).step_db / 2 + 1e-4
     )
+
+
+def test_the_reference_has_these_sizes_and_ranges() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "reference" / "spectrogram-pictures.md"
+    text = page.read_text(encoding="utf-8")
+    for name, form in FORMS.items():
+        spec = form.features
+        size = f"{spec.n_mels} x {spec.n_frames(4 * spec.sample_rate)}"
+        row = f"| {size} | {form.low_db:g} dB | {form.high_db:g} dB | {form.step_db:.3f} dB |"
+        assert any(line.startswith(f"| `{name}`") and line.endswith(row) for line in text.splitlines()), (name, row)

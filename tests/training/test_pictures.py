@@ -21,12 +21,12 @@ from auscult.errors import DataError, InputError, UsageError
 from auscult.evaluation import evaluate
 from auscult.features import PictureForm, PictureNote, encode_picture, preset
 from auscult.models.modelspec import PictureSpec
-from auscult.training import Run, TrainOptions, train
+from auscult.training import Run, TrainOptions, cross_validate, train
 from auscult.training.augment import FrameShift, PictureMix
 from auscult.training.batches import window_at_random
 from auscult.training.pictures import plan_pictures
 from auscult.training.plan import SCRATCH, plan_training
-from tests.tiny_corpora import SAMPLE_RATE, class_folders, tones, write_sound
+from tests.tiny_corpora import SAMPLE_RATE, class_folders, esc50_tree, tones, write_sound
 
 QUICK = TrainOptions(
     backbone="scratch", size="tiny", epochs=14, batch_size=8, threads=1, precision="32", validation=0.0, mixing=0.3
@@ -192,6 +192,17 @@ def test_a_version_that_holds_both_trains_on_either(drawn: Drawn, tmp_path: Path
     sounds = evaluate(drawn.model, name, allow_seen=True, quiet=True)
     assert len(pictures.clips) == len(sounds.clips) == 36
     np.testing.assert_array_equal(pictures.outcomes.scores, sounds.outcomes.scores)
+
+
+@pytest.mark.usefixtures("cache_home")
+def test_folds_and_recordings_of_the_sounds_are_those_of_the_pictures(tmp_path: Path) -> None:
+    sounds = open_dataset(esc50_tree(tmp_path / "sounds"))
+    write_spectrograms(sounds, tmp_path / "pictures", picture_form(sounds, "auscult"), quiet=True)
+    options = TrainOptions(**{**QUICK.to_dict(), "epochs": 1})
+    done = cross_validate(tmp_path / "pictures", output=tmp_path / "run", options=options, jobs=1, quiet=True)
+    assert [name for name, _ in done.folds] == ["fold-1", "fold-2"]
+    assert (done.evaluation.outcomes.n_clips, done.evaluation.outcomes.n_groups) == (36, 18)
+    assert done.report.exists()
 
 
 # Pictures that do not ------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def train(
     ----------
     source
         A folder per class; train/ val/ test/ folders of those; a table of paths and labels; annotations of recordings;
-        the name or folder of a known corpus; or a version in a store, STORE/NAME@VERSION.
+        the name or folder of a known corpus; or a version in a store, STORE/NAME@VERSION. Pictures of sounds will do.
     output
         Folder for the run: model.onnx, metrics.json, report.html and more. Must be new, or hold the same run to resume.
     fold

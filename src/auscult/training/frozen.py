@@ -35,14 +35,14 @@ from auscult.models.runners import OnnxRunner
 from auscult.progress import progress
 from auscult.records import FloatArray
 from auscult.training.backbones import find_backbone, kept_heads
-from auscult.training.clips import ClipStore, fill_cache
+from auscult.training.clips import ClipStore
 from auscult.training.copies import Alteration
 from auscult.training.curve import EpochRow, Fit, rows_to_csv
 from auscult.training.folder import RunFolder
 from auscult.training.heads import Examples, LinearHead, fit_head, mean_loss
 from auscult.training.hidden_heads import HiddenHead, fit_hidden_head
 from auscult.training.judging import told_right
-from auscult.training.material import Material
+from auscult.training.material import Material, decode_clips
 from auscult.training.options import TrainOptions
 from auscult.training.pictures import unflattened
 from auscult.training.plan import TrainPlan
@@ -81,7 +81,7 @@ def make_ready(dataset: Dataset, plan: TrainPlan, options: TrainOptions, *, quie
     with ThreadPoolExecutor(1) as beside:
         exported = beside.submit(_net_and_graph, dataset, plan, options)
         cache = WaveformCache(default_cache_folder())
-        fill_cache(dataset.clips(), cache, sample_rate=plan.sample_rate, mono=options.mono, quiet=quiet)
+        decode_clips(dataset.clips(), cache, plan, options, quiet=quiet)
         exported.result()
 
 

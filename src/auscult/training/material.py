@@ -94,7 +94,7 @@ def prepare(dataset: Dataset, split: Split, plan: TrainPlan, options: TrainOptio
     for part in ("train", "validation"):
         indices = getattr(split, part)
         chosen = dataset.select(indices)
-        keys, failures = _decode(chosen.clips(), cache, plan, options, quiet=quiet)
+        keys, failures = decode_clips(chosen.clips(), cache, plan, options, quiet=quiet)
         good = np.array([failure is None for failure in failures], dtype=bool)
         problems += [failure for failure in failures if failure is not None]
         parts[part] = indices[good]
@@ -105,9 +105,10 @@ def prepare(dataset: Dataset, split: Split, plan: TrainPlan, options: TrainOptio
     return Material(dataset, replace(split, **parts), plan, stores[0], stores[1], tuple(problems))
 
 
-def _decode(
+def decode_clips(
     clips: Sequence[Clip], cache: WaveformCache, plan: TrainPlan, options: TrainOptions, *, quiet: bool
 ) -> tuple[list[str], list[InputError | None]]:
+    """Decode sounds or pictures that the cache does not hold yet; see `clips.fill_cache`."""
     if plan.picture is not None:
         return fill_pictures(clips, cache, plan, quiet=quiet)
     return fill_cache(clips, cache, sample_rate=plan.sample_rate, mono=options.mono, quiet=quiet)

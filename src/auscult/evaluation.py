@@ -204,7 +204,8 @@ def evaluate(
     dataset = _fitting(open_dataset(source, quiet=quiet), model.spec)
     targets = _targets(dataset, model.spec)
     clips = dataset.clips()
-    seen = _seen_note(clips, model.spec, allow_seen=allow_seen, file=model.path)
+    kept_apart = _kept_apart(model.path, dataset)
+    seen = _seen_note(clips, model.spec, allow_seen=allow_seen, kept_apart=kept_apart)
     notes = seen + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
@@ -298,7 +299,7 @@ def _unknown_labels(dataset: Dataset, unknown: list[str], known: list[str], head
     )
 
 
-def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, file: Path) -> tuple[str, ...]:
+def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, kept_apart: str) -> tuple[str, ...]:
     """Nothing where all clips are new to the model; a note where others were asked for; else an error."""
     ranges: dict[str, list[tuple[float, float]]] = {}
     for clip_id in spec.provenance.training_clips:
@@ -315,17 +316,19 @@ def _seen_note(clips: Sequence[Clip], spec: ModelSpec, *, allow_seen: bool, file
     if not allow_seen:
         raise DataError(
             f"{said}: figures on them would say nothing about new sounds. Evaluate on other clips, or count "
-            "them all the same with allow_seen=True (--allow-seen)." + (_kept_apart(file) if seen < len(clips) else "")
+            "them all the same with allow_seen=True (--allow-seen)." + (kept_apart if seen < len(clips) else "")
         )
     return (f"{said}: the figures say little about new sounds.",)
 
 
-def _kept_apart(model: Path) -> str:
+def _kept_apart(model: Path, dataset: Dataset) -> str:
     """How to evaluate on the clips that the model's run did not train on, where it is still in its run folder."""
     split = model.with_name("split.csv")
     if not split.exists():
         return ""
-    command = shlex.join(["auscult", "evaluate", str(model), str(split), "--part", "test"])
+    # Sounds that are no files are not found by what a table calls them, but by their content.
+    tested = [str(split)] if dataset.sounds is None else [str(dataset.root), "--parts", str(split)]
+    command = shlex.join(["auscult", "evaluate", str(model), *tested, "--part", "test"])
     return f" The run's split.csv has the clips that were kept apart: {command}"
 
 

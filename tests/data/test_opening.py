@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from auscult.data import Dataset, Reading, open_dataset
+from auscult.data import Dataset, Reading, Split, open_dataset
 from auscult.errors import DataError
 
 
@@ -113,3 +115,28 @@ def test_a_table_of_clips_in_pandas_and_out(sounds):
     frame = Dataset.from_folder(sounds).to_pandas()
     assert isinstance(frame, pandas.DataFrame)
     assert Dataset.from_table(frame, root=sounds).digest() == Dataset.from_folder(sounds).digest()
+
+
+def test_parts_of_a_table_go_by_content(sounds, tmp_path):
+    dataset = Dataset.from_folder(sounds)
+    Split("by hand", np.array([0, 2]), np.array([1]), np.array([3])).to_csv(dataset, tmp_path / "run" / "split.csv")
+    # The same sounds elsewhere, and in memory.
+    moved = shutil.copytree(sounds, tmp_path / "moved")
+    (moved / "dog" / "1.wav").rename(moved / "dog" / "first.wav")
+    again = open_dataset(moved, Reading(parts=tmp_path / "run" / "split.csv"))
+    names = {clip.clip_id: clip.split for clip in again.clips()}
+    assert [names[clip.clip_id] for clip in dataset.clips()] == ["train", "validation", "train", "test", None]
+    with pytest.raises(DataError, match="None of the clips is in the table of parts"):
+        open_dataset(dataset.select([4]).map_labels({"cat": "a", "dog": "b"}), Reading(parts=_other_split(tmp_path)))
+    (tmp_path / "bad.csv").write_text("path,split\na.wav,test\n")
+    with pytest.raises(DataError, match=r"must have the columns clip_id and split\. It has no 'clip_id'"):
+        open_dataset(sounds, Reading(parts=tmp_path / "bad.csv"))
+    (tmp_path / "bad.csv").write_text("clip_id,split\n0a,test\n0a,train\n")
+    with pytest.raises(DataError, match="line 3: the clip 0a is in the part test already"):
+        open_dataset(sounds, Reading(parts=tmp_path / "bad.csv"))
+
+
+def _other_split(folder: Path) -> Path:
+    path = folder / "other.csv"
+    path.write_text("clip_id,split\n0a,test\n")
+    return path

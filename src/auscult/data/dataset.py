@@ -18,7 +18,7 @@ from auscult.data.assemble import assemble, check_labels
 from auscult.data.corpora.registry import read_corpus
 from auscult.data.grouping import merged_groups
 from auscult.data.listing import Listing
-from auscult.data.narrowing import narrowed, relabelled
+from auscult.data.narrowing import in_parts, narrowed, relabelled
 from auscult.data.readers import read_folder
 from auscult.data.readers.annotations import CutPlan, list_annotations
 from auscult.data.readers.files import list_arrays, list_files
@@ -292,7 +292,7 @@ class Dataset:
 
     @cached_property
     def medium(self) -> Medium:
-        """"picture" where every clip is a picture of a sound, by the ending of its name; else "sound"."""
+        """ "picture" where every clip is a picture of a sound, by the ending of its name; else "sound"."""
         uris = self.table["uri"].to_pylist()
         return "picture" if uris and all(medium_of(uri) == "picture" for uri in uris) else "sound"
 
@@ -361,6 +361,17 @@ class Dataset:
         DataError : something that the dataset does not have, or no clip left
         """
         return narrowed(self, labels=labels, folds=folds, splits=splits, clips=clips)
+
+    def in_parts(self, parts: Mapping[str, str | None]) -> Dataset:
+        """The same clips in other parts: by `clip_id` ``train``, ``validation``, ``test``, or None.
+
+        Clips that are not named are in no part.
+
+        Raises
+        ------
+        DataError : where no clip of the dataset is named
+        """
+        return in_parts(self, parts)
 
     def to_arrow(self) -> pa.Table:
         """The table of clips; see `schema.clip_schema`."""

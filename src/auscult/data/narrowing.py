@@ -1,4 +1,4 @@
-"""Fewer clips, or other labels: what `--only` and `--map` do to a dataset."""
+"""Fewer clips, other labels, other parts: what `--only`, `--map` and `--parts` do to a dataset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from auscult.data.listing import nfc, some
+from auscult.data.readers.rows import split_of
 from auscult.data.tables import read_table
 from auscult.errors import DataError
 from auscult.extras import require_extra
@@ -50,6 +51,36 @@ def read_label_map(path: str | Path) -> dict[str, str]:
     return to
 
 
+def read_parts(path: str | Path) -> dict[str, str | None]:
+    """The part of each clip by its `clip_id`, from a table with the columns ``clip_id`` and ``split``.
+
+    Raises
+    ------
+    DataError : no such table, a part that is none, or a clip in two
+    """
+    table = read_table(Path(path))
+    if absent := [column for column in ("clip_id", "split") if column not in table.header]:
+        raise DataError(
+            f"{table.name}: a table of parts must have the columns clip_id and split. It has no {some(absent)}."
+        )
+    parts: dict[str, str | None] = {}
+    for row in table.rows:
+        clip, part = str(row["clip_id"]), split_of(str(row["split"] or "") or None, where=f"{table.name}, {row.place}")
+        if parts.setdefault(clip, part) != part:
+            raise DataError(
+                f"{table.name}, {row.place}: the clip {clip} is in the part {parts[clip]} already; keep one."
+            )
+    return parts
+
+
+def in_parts(dataset: Dataset, parts: Mapping[str, str | None]) -> Dataset:
+    """See `Dataset.in_parts`."""
+    clips = dataset.table["clip_id"].to_pylist()
+    if not any(clip in parts for clip in clips):
+        raise DataError("None of the clips is in the table of parts; it is of other sounds, or of other cuts of them.")
+    return replace(dataset, table=_with_column(dataset.table, "split", [parts.get(clip) for clip in clips]))
+
+
 def relabelled(dataset: Dataset, to: Mapping[str, str]) -> Dataset:
     """See `Dataset.map_labels`."""
     to = {nfc(label): nfc(other) for label, other in to.items()}
@@ -62,7 +93,7 @@ def relabelled(dataset: Dataset, to: Mapping[str, str]) -> Dataset:
             weights[to[label["id"]]] = min(1.0, weights.get(to[label["id"]], 0.0) + label["weight"])
         new.append(None if labels is None else [{"id": name, "weight": weight} for name, weight in weights.items()])
     labels = tuple(Label(name) for name in dict.fromkeys(to[label.id] for label in dataset.labels))
-    return replace(dataset, table=_with_labels(dataset, new), labels=labels)
+    return replace(dataset, table=_with_column(dataset.table, "labels", new), labels=labels)
 
 
 def narrowed(
@@ -104,15 +135,14 @@ def _of_labels(dataset: Dataset, names: set[str]) -> Dataset:
             left.append(found)
     dataset = dataset.select(rows)
     labels = tuple(label for label in dataset.labels if label.id in names)
-    return replace(dataset, table=_with_labels(dataset, left), labels=labels)
+    return replace(dataset, table=_with_column(dataset.table, "labels", left), labels=labels)
 
 
-def _with_labels(dataset: Dataset, labels: list[Any]) -> Any:
-    """The dataset's table with another column of labels."""
+def _with_column(table: Any, name: str, values: list[Any]) -> Any:
+    """A table of clips with other values in a column of `clip_schema`."""
     pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
-    field = dataset.table.schema.field("labels")
-    position = dataset.table.schema.get_field_index("labels")
-    return dataset.table.set_column(position, field, pa.array(labels, type=field.type))
+    field = table.schema.field(name)
+    return table.set_column(table.schema.get_field_index(name), field, pa.array(values, type=field.type))
 
 
 def _check_known(name: str, wanted: Sequence[_Value], known: set[_Value]) -> None:

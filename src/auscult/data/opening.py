@@ -9,8 +9,8 @@ from typing import Any
 from auscult.data.corpora.registry import CORPORA
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
-from auscult.data.narrowing import read_label_map
-from auscult.data.readers.annotations import SUFFIXES, has_annotation_columns
+from auscult.data.narrowing import read_label_map, read_parts
+from auscult.data.readers.annotation_formats import SUFFIXES, has_annotation_columns
 from auscult.data.reading import Reading
 from auscult.errors import DataError
 from auscult.files import printable
@@ -41,12 +41,14 @@ def open_dataset(source: str | Path | Dataset, reading: Reading | None = None, *
 
 
 def _chosen(dataset: Dataset, reading: Reading) -> Dataset:
-    """The clips that are meant. Labels are chosen as the source has them, and replaced after that."""
+    """The clips that are meant, in their parts. Labels are chosen as the source has them, and replaced after that."""
     if reading.pictures:
         dataset = dataset.of_medium("picture")
     if reading.only_labels or reading.only_folds or reading.only_clips:
         labels, folds, clips = reading.only_labels or None, reading.only_folds or None, reading.only_clips or None
         dataset = dataset.only(labels=labels, folds=folds, clips=clips)
+    if reading.parts is not None:
+        dataset = dataset.in_parts(read_parts(reading.parts))
     return dataset if reading.map is None else dataset.map_labels(read_label_map(reading.map))
 
 

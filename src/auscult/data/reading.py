@@ -26,6 +26,10 @@ class Reading:
     only_clips: tuple[str, ...] = ()
     """Only clips whose path under the source matches one of these patterns, such as "2024/*"."""
 
+    parts: Path | None = None
+    """Parts as a table gives them, such as the split.csv of a run: clips go by their content, whatever they are called
+    or lie in; what is not in the table is in no part."""
+
     pictures: bool = False
     """Of a source that holds both sounds and pictures of them, take the pictures: PNG, JPEG, WebP and others, and
     spectrograms in .npy. Where there are no sounds, they are taken anyway."""

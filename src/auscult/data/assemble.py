@@ -132,7 +132,7 @@ def _table(listing: Listing, good: Sequence[Scanned]) -> Any:
     for name in dict.fromkeys(name for clip, _ in good for name in clip.extra if name not in table.column_names):
         try:
             table = table.append_column(name, pa.array([clip.extra.get(name) for clip, _ in good]))
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             raise DataError(
                 f"{printable(listing.root)}: the values of the column {name!r} must be of one kind ({error}); correct "
                 "them, or leave the column out."

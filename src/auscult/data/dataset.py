@@ -255,7 +255,7 @@ class Dataset:
             documents (``.eaf``), and CSV with a start, an end and a label, as BirdNET-Analyzer writes it
         audio : folder of the recordings, or the recording; default: beside the annotations. A recording is the one
             that is named in the file, or the one that the file is named after
-        label_column : of a table; default: the first of the usual ones
+        label_column : of a table, or the tier of an ELAN document; default: the first of the usual ones, all tiers
         clip_s : cut recordings evenly into clips of so many seconds; default: each annotation is a clip
         hop_s : from one clip's start to the next; default `clip_s`
         min_overlap_s : a clip has a label if so much of the annotation lies within it, or all of it

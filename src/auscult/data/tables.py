@@ -49,16 +49,16 @@ class Table:
     rows: list[Row]
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, may_be_empty: bool = False) -> Table:
     """Rows of a file: ``.jsonl`` and ``.parquet`` by their ending, anything else as CSV.
 
     Raises
     ------
-    DataError : no such file, no table of that form, no rows
+    DataError : no such file, no table of that form, or no rows, unless it `may_be_empty`
     """
     readers = {".jsonl": _read_json_lines, ".parquet": _read_parquet}
     table = readers.get(path.suffix.lower(), _read_csv)(path)
-    if not table.rows:
+    if not table.rows and not may_be_empty:
         raise DataError(f"{table.name}: a header and at least one row are needed. Got no rows instead.")
     return table
 
@@ -73,12 +73,12 @@ def table_of(frame: Any) -> Table:
     pa = require_extra("pyarrow", extra="data", purpose="reading datasets")
     try:
         if isinstance(frame, Sequence):
-            arrow = pa.Table.from_pylist(list(frame))
+            arrow = pa.Table.from_pylist(_alike(frame))
         elif hasattr(frame, "__arrow_c_stream__"):
             arrow = pa.table(frame)
         else:
             arrow = pa.Table.from_pandas(frame, preserve_index=False)
-    except (pa.ArrowException, AttributeError, TypeError) as error:
+    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
             "A table must be a data frame of pandas or polars, an Arrow table, or a list of dicts. "
             f"Got {type(frame).__name__} instead ({error})."
@@ -88,8 +88,27 @@ def table_of(frame: Any) -> Table:
     return _from_arrow("the table", arrow)
 
 
+def _alike(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Records with all columns that any of them has, paths as text.
+
+    >>> _alike([{"path": Path("a.wav")}, {"path": "b.wav", "split": "test"}])
+    [{'path': 'a.wav', 'split': None}, {'path': 'b.wav', 'split': 'test'}]
+    """
+    names = dict.fromkeys(name for record in records for name in dict(record))
+    return [
+        {
+            name: os.fspath(value) if isinstance(value, os.PathLike) else value
+            for name in names
+            for value in [record.get(name)]
+        }
+        for record in records
+    ]
+
+
 def _from_arrow(name: str, arrow: Any) -> Table:
-    rows = [Row(number, fields, "row") for number, fields in enumerate(arrow.to_pylist(), start=1)]
+    rows = [
+        Row(number, fields, "row") for number, fields in enumerate(arrow.to_pylist(maps_as_pydicts="strict"), start=1)
+    ]
     return Table(name, list(arrow.column_names), rows)
 
 
@@ -105,7 +124,8 @@ def _read_parquet(path: Path) -> Table:
 def _read_json_lines(path: Path) -> Table:
     """One JSON object a line; a field that an object does not have is null."""
     rows = []
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    # Not splitlines: JSON may hold other characters that end a line, such as U+2028.
+    for number, line in enumerate(_read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -128,8 +148,8 @@ def _read_csv(path: Path) -> Table:
     The field delimiter is the one that cuts the header into most columns. Blank lines are skipped.
     """
     content = _read_text(path)
-    delimiter = _field_delimiter(content)
     try:
+        delimiter = _field_delimiter(content)
         reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
         header = [name.strip() for name in next(reader, [])]
         rows = [(reader.line_num, values) for values in reader if any(values)]
@@ -181,7 +201,10 @@ class FileFinder:
         """The file on the disk that is meant by `path`, None where there is none."""
         if os.path.exists(path):
             return path
-        names = self._names(path.parent)
+        folder = path.parent
+        if not folder.name.isascii() and not os.path.exists(folder):  # it may be spelled in another form, too
+            folder = self.find(folder) or folder
+        names = self._names(folder)
         return names.get(nfc(path.name)) or (names.get(nfc(path.stem) + ".*") if self.any_suffix else None)
 
     def _names(self, folder: Path) -> dict[str, Path]:

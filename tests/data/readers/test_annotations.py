@@ -114,10 +114,13 @@ def test_a_recording_that_is_gone_does_not_stop_the_others(folder):
     ("text", "message"),
     [
         ("0.5\tx\twren\n1\t2\towl\n", "annotations need a column called"),
-        ("0.5\t0.4\twren\n", "line 1: an annotation must begin at 0 s or later and not end before"),
-        ("0.5\t1.0\t \n", "line 1: an annotation must have a label"),
-        ("0.5\t1.0\twren\n1.0\tnan\towl\n", "line 2: a time must be a number of seconds"),
-        ("0.5\t1.0\n", "line 1: a label must have a start, an end and a text"),
+        (
+            "0.5\t0.4\twren\n",
+            r"an annotation must begin at 0 s or later and not end before, not 0.5 to 0.4 s \(line 1\)",
+        ),
+        ("0.5\t1.0\t \n", r"an annotation without a label \(line 1\)"),
+        ("0.5\tnan\towl\n", r"a time must be a number of seconds, not 'nan' \(line 1\)"),
+        ("0.5\t1.0\n", r"an annotation without a label \(line 1\)"),
         ("Begin Time (s)\tEnd Time (s)\tNotes\n1\t2\twren\n", "annotations need a column called .*'label_column'"),
     ],
 )
@@ -125,6 +128,114 @@ def test_annotations_that_are_none(folder, text, message):
     (folder / "dawn.txt").write_text(text)
     with pytest.raises(DataError, match=message):
         Dataset.from_annotations(folder / "dawn.txt")
+
+
+def test_a_line_that_is_none_does_not_stop_the_others(folder):
+    (folder / "dawn.txt").write_text(
+        "0.5\t1.0\twren\n1.0\t2.0\t\n1.5\tx\towl\n2.0\t2.5\towl\n5.0\t6.0\tlark\n3.0\t3.0\tclick\n"
+    )
+    dataset = Dataset.from_annotations(folder / "dawn.txt")
+    assert [clip.labels for clip in dataset.clips()] == [("wren",), ("owl",)]
+    assert [problem.problem for problem in dataset.problems] == [
+        "an annotation without a label (line 2)",
+        "a time must be a number of seconds, not 'x' (line 3)",
+        "'lark' is to begin at 5 s, and the sound lasts 4 s",
+        "'click' at 3 s marks a moment, of which no clip can be made",
+    ]
+
+
+def test_a_file_that_is_none_does_not_stop_the_others(folder, write_sound):
+    (folder / "dawn.txt").write_text(AUDACITY)
+    (folder / "README.txt").write_text("Recorded in a wood.\n")
+    write_sound(folder / "dusk.wav", samples=16000)
+    (folder / "dusk.txt").write_text("")
+    dataset = Dataset.from_annotations(folder)
+    assert len(dataset) == 2
+    (problem,) = dataset.problems
+    assert problem.source.endswith("README.txt")
+    every = Dataset.from_annotations(folder, clip_s=1.0, keep_empty=True)
+    assert [clip.labels for clip in every.clips() if clip.uri == "dusk.wav"] == [(), ()]
+
+
+@pytest.fixture
+def recordings(folder, write_sound) -> Path:
+    write_sound(folder / "dusk.wav", samples=32000)
+    return folder
+
+
+def _found(dataset: Dataset) -> list[tuple[str, tuple[str, ...] | None, tuple[float, float | None]]]:
+    return [(clip.uri, clip.labels, clip.range_s()) for clip in dataset.clips()]
+
+
+def test_times_of_a_table_of_several_recordings_go_on(recordings):
+    """As BirdNET-Analyzer's combined table and Raven's of a sequence of files have it."""
+    (recordings / "all.txt").write_text(
+        "Selection\tBegin Time (s)\tEnd Time (s)\tCommon Name\tBegin Path\tFile Offset (s)\n"
+        "1\t1.0\t2.0\twren\tC:\\field\\dawn.wav\t1.0\n"
+        "2\t4.5\t5.5\towl\tC:\\field\\dusk.wav\t0.5\n"
+    )
+    dataset = Dataset.from_annotations(recordings / "all.txt")
+    assert _found(dataset) == [("dawn.wav", ("wren",), (1.0, 2.0)), ("dusk.wav", ("owl",), (0.5, 1.5))]
+    one = Dataset.from_annotations(recordings / "all.txt", audio=recordings / "dusk.wav")
+    assert _found(one) == [("dusk.wav", ("owl",), (0.5, 1.5))]
+
+
+def test_tables_that_were_put_together(recordings):
+    """Each numbers its selections from 1."""
+    (recordings / "all.txt").write_text(
+        "Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\tBegin File\n"
+        "1\t1.0\t2.0\twren\tdawn.wav\n1\t1.0\t2.0\towl\tdusk.wav\n"
+    )
+    dataset = Dataset.from_annotations(recordings / "all.txt")
+    assert _found(dataset) == [("dawn.wav", ("wren",), (1.0, 2.0)), ("dusk.wav", ("owl",), (1.0, 2.0))]
+
+
+def test_a_score_behind_a_label_is_no_part_of_it(folder):
+    (folder / "dawn.txt").write_text("0.0\t2.0\tStrix aluco, Tawny Owl\t0.91\n2.0\t3.0\tStrix aluco, Tawny Owl\t0.55\n")
+    dataset = Dataset.from_annotations(folder / "dawn.txt")
+    assert [label.id for label in dataset.labels] == ["Strix aluco, Tawny Owl"]
+
+
+def test_what_lies_behind_the_end_is_heard_in_no_clip(folder):
+    (folder / "dawn.txt").write_text("3.0\t9.0\twren\n5.0\t8.0\towl\n")
+    dataset = Dataset.from_annotations(folder / "dawn.txt")
+    assert _found(dataset) == [("dawn.wav", ("wren",), (3.0, None))]
+    assert "'owl' is to begin at 5 s" in str(dataset.problems[0])
+
+
+def test_recordings_in_folders_below(tmp_path, write_sound):
+    for day in ("monday", "tuesday"):
+        write_sound(tmp_path / "audio" / day / f"{day}.wav", samples=32000)
+        write_sound(tmp_path / "audio" / day / "noon.wav", samples=32000)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    for name in ("monday", "tuesday", "noon"):
+        (marks / f"{name}.txt").write_text(AUDACITY)
+    dataset = Dataset.from_annotations(marks, audio=tmp_path / "audio")
+    assert {clip.uri for clip in dataset.clips()} == {"monday/monday.wav", "tuesday/tuesday.wav"}
+    assert "2 recordings have the name 'noon.wav'" in str(dataset.problems[0])
+
+
+def test_a_tier_of_an_elan_document(folder):
+    tier = (
+        '<TIER TIER_ID="sex" PARENT_REF="birds"><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="b1" ANNOTATION_REF="a2">'
+        "<ANNOTATION_VALUE>female</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER></ANNOTATION_DOCUMENT>"
+    )
+    (folder / "dawn.eaf").write_text(ELAN.replace("</ANNOTATION_DOCUMENT>", tier))
+    assert [label.id for label in Dataset.from_annotations(folder / "dawn.eaf").labels] == ["owl", "wren"]
+    dataset = Dataset.from_annotations(folder / "dawn.eaf", label_column="sex")
+    assert _found(dataset) == [("dawn.wav", ("female",), (2.0, 3.0))]
+    with pytest.raises(DataError, match=r"must be a tier, \['birds', 'sex'\]"):
+        Dataset.from_annotations(folder / "dawn.eaf", label_column="age")
+
+
+def test_an_elan_document_with_a_video_and_times_not_known(folder):
+    video = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///elsewhere/dawn-camera.mp4" MIME_TYPE="video/mp4"/>'
+    text = ELAN.replace("<MEDIA_DESCRIPTOR ", f'{video}<MEDIA_DESCRIPTOR MIME_TYPE="audio/x-wav" ')
+    (folder / "dawn.eaf").write_text(text.replace(' TIME_VALUE="3000"', ""))
+    dataset = Dataset.from_annotations(folder / "dawn.eaf")
+    assert _found(dataset) == [("dawn.wav", ("wren",), (0.5, 1.5))]
+    assert "'owl' has no times of its own (annotation 2)" in str(dataset.problems[0])
 
 
 def test_documents_that_are_none(folder):

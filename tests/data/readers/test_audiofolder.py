@@ -94,3 +94,20 @@ def test_every_sound_below_without_labels(sounds):
     dataset = Dataset.from_folder(sounds, labelled=False)
     assert len(dataset) == 5
     assert {clip.labels for clip in dataset.clips()} == {None}
+
+
+def test_a_sound_outside_the_folder(tmp_path, write_sound):
+    elsewhere = write_sound(tmp_path / "elsewhere" / "b.wav")
+    write_sound(tmp_path / "sounds" / "a.wav")
+    (tmp_path / "sounds" / "metadata.csv").write_text("file_name,label\na.wav,dog\n../elsewhere/b.wav,cat\n")
+    dataset = Dataset.from_folder(tmp_path / "sounds")
+    assert [clip.source for clip in dataset.clips()] == [tmp_path / "sounds" / "a.wav", elsewhere]
+
+
+def test_a_part_without_metadata_is_named(tmp_path, write_sound):
+    for part in ("test", "train"):
+        for name in ("dog", "cat"):
+            write_sound(tmp_path / part / name / "a.wav")
+    (tmp_path / "train" / "metadata.csv").write_text("file_name,label\ndog/a.wav,dog\ncat/a.wav,cat\n")
+    (problem,) = Dataset.from_folder(tmp_path).problems
+    assert str(problem) == f"{tmp_path / 'test'}: it has no metadata, and another part has; add metadata to it"

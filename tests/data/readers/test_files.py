@@ -92,3 +92,16 @@ def test_a_bad_array_does_not_stop_good_ones():
     assert [(problem.source, problem.kind) for problem in dataset.problems] == [("array-2", "not_finite")]
     with pytest.raises(DataError, match="array-1 does not say its sample rate"):
         Dataset.from_arrays([noise(0)], ["a"])
+
+
+def test_labels_in_arrays(tmp_path, write_sound):
+    files = [write_sound(tmp_path / f"{i}.wav") for i in range(3)]
+    for labels in (np.array([0, 1, 1]), torch.tensor([0, 1, 1])):
+        assert [clip.labels for clip in Dataset.from_files(files, labels).clips()] == [("0",), ("1",), ("1",)]
+    with pytest.raises(DataError, match=r"'labels' parameter .* Got an array of 2 axes"):
+        Dataset.from_files(files, np.eye(3))
+
+
+def test_one_path_is_no_list_of_paths():
+    with pytest.raises(DataError, match="'files' parameter must be a list of paths"):
+        Dataset.from_files("dog.wav", ["dog"])

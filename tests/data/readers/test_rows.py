@@ -377,3 +377,75 @@ def test_weights_of_labels_are_kept_on_disk(folder):
     again = Dataset.from_csv(folder / "split.csv")
     assert again.problems == ()
     np.testing.assert_array_equal(again.targets(), dataset.targets())
+
+
+def test_paths_as_windows_writes_them(folder):
+    dataset = Dataset.from_csv(table(folder, "path,label\naudio\\a.wav,dog\n.\\audio\\b.wav,cat\n"))
+    assert labels_of(dataset) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+
+
+def test_columns_as_pandas_writes_them(folder):
+    text = "path,dog,cat,fold\naudio/a.wav,True,False,1.0\naudio/b.wav,False,True,2.0\n"
+    dataset = Dataset.from_csv(table(folder, text), label_columns=["dog", "cat"])
+    assert (labels_of(dataset), dataset.folds()) == ({"a.wav": ("dog",), "b.wav": ("cat",)}, (1, 2))
+
+
+def test_a_folder_in_another_unicode_form(tmp_path, write_sound):
+    for name in ("café", "cats"):
+        write_sound(tmp_path / unicodedata.normalize("NFD", name) / "süß" / "a.wav")
+    dataset = Dataset.from_csv(table(tmp_path, "path,label\ncafé/süß/a.wav,café\ncats/süß/a.wav,cats\n"))
+    assert (len(dataset), dataset.problems) == (2, ())
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "path,label," + "a" * 200_000 + "\naudio/a.wav,dog,x\n"])
+def test_a_header_that_is_none(folder, text):
+    with pytest.raises(DataError, match="not a table that can be read"):
+        Dataset.from_csv(table(folder, text))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([["dog"]], "a list of labels must hold texts or whole numbers, not \\['dog'\\]"),
+        ([0.0, 1.0], "a list of labels must hold texts or whole numbers, not 0.0"),
+        ([{"name": "dog"}], "must hold objects with id and weight"),
+    ],
+)
+def test_lists_that_are_no_labels(folder, labels, message):
+    path = folder / "labels.jsonl"
+    path.write_text(json.dumps({"path": "audio/a.wav", "labels": labels}))
+    with pytest.raises(DataError, match=message):
+        Dataset.from_csv(path)
+
+
+def test_a_line_of_json_ends_at_a_line_feed_only(folder):
+    rows = [{"path": f"audio/{name}.wav", "label": name, "note": "one\u2028two\x85three"} for name in "ab"]
+    path = folder / "labels.jsonl"
+    path.write_text("\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8", newline="")
+    dataset = Dataset.from_csv(path)
+    assert (len(dataset), dataset.table["note"][0].as_py()) == (2, "one\u2028two\x85three")
+
+
+def test_numbers_too_large_for_a_column(folder):
+    rows = [{"path": f"audio/{name}.wav", "label": name, "n": 10**30} for name in "ab"]
+    path = folder / "labels.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    with pytest.raises(DataError, match="values of the column 'n'"):
+        Dataset.from_csv(path)
+
+
+def test_weights_in_a_map_of_arrow(folder):
+    maps = pyarrow.array(
+        [[("dog", 1.0)], [("cat", 0.75), ("dog", 0.25)]], pyarrow.map_(pyarrow.string(), pyarrow.float32())
+    )
+    rows = pyarrow.table({"path": ["audio/a.wav", "audio/b.wav"], "labels": maps})
+    dataset = Dataset.from_table(rows, root=folder)
+    np.testing.assert_array_equal(dataset.targets(), [[0, 1], [0.75, 0.25]])
+
+
+def test_records_may_lack_what_others_have(folder):
+    records = [
+        {"path": folder / "audio" / "a.wav", "label": "dog"},
+        {"path": folder / "audio" / "b.wav", "label": "cat", "group": "x"},
+    ]
+    assert Dataset.from_table(records).table["group"].to_pylist() == [None, "x"]

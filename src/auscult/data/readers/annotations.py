@@ -1,42 +1,26 @@
-"""Annotations: what happens when in recordings, as programs for marking sounds write it. They become clips with labels.
+"""Annotations: what happens when in recordings. They become clips with labels.
 
-Raven selection tables, Audacity label tracks, ELAN documents, and tables as BirdNET-Analyzer writes them.
+`annotation_formats` reads them from files; here recordings are found for them, and cut.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from xml.etree import ElementTree
 
-from auscult.audio import AUDIO_SUFFIXES, probe
+from auscult.audio import AUDIO_SUFFIXES, find_audio_files, probe
 from auscult.data.listing import ListedClip, Listing, nfc
-from auscult.data.tables import FileFinder, Row, read_table
-from auscult.errors import DataError, InputError
+from auscult.data.readers.annotation_formats import SUFFIXES, Annotation, read_annotations
+from auscult.data.schema import Task
+from auscult.data.tables import FileFinder
+from auscult.errors import DataError, InputError, unique_problems
 from auscult.files import printable
-
-RAVEN_BEGIN, RAVEN_END = "Begin Time (s)", "End Time (s)"
-RAVEN_LABELS = ("annotation", "species", "label", "common name", "call type", "tags")
-RAVEN_FILES = ("Begin Path", "Begin File")
-# BirdNET-Analyzer's CSV, and tables like it.
-TABLE_BEGIN, TABLE_END = ("Start (s)", "start_s", "start", "onset"), ("End (s)", "end_s", "end", "offset")
-TABLE_LABELS = ("Common name", "label", "event_label", "Scientific name", "annotation")
-TABLE_FILES = ("File", "filename", "path", "file")
-SUFFIXES = (".txt", ".csv", ".tsv", ".eaf")
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """A label from `start_s` to `end_s` of a recording, named as its source names it; None: it names none."""
-
-    label: str
-    start_s: float
-    end_s: float
-    recording: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,26 +55,48 @@ def list_annotations(
     by_recording: dict[Path, list[Annotation]] = defaultdict(list)
     problems: list[InputError] = []
     for file in files:
-        for annotation in read_annotations(file, label_column=label_column):
+        annotations, wrong = _read_one_of(files, file, label_column)
+        problems += wrong
+        try:
+            if not annotations and not wrong and plan.keep_empty:
+                by_recording[finder.find(file, None)] += []
+        except InputError as problem:
+            problems.append(problem)
+        for annotation in finder.wanted(annotations):
             try:
                 by_recording[finder.find(file, annotation.recording)].append(annotation)
             except InputError as problem:
                 problems.append(problem)
     if not by_recording:
         raise DataError(
-            f"{printable(files[0])}: none of {len(files)} annotation files speaks of a recording that is there. "
+            f"{printable(files[0])}: none of {len(files)} annotation files says anything of a recording that is there. "
             f"The first: {problems[0] if problems else 'it holds no annotation'}"
         )
     clips: list[ListedClip] = []
     for recording in sorted(by_recording):
         try:
-            clips += _cut(recording, by_recording[recording], plan)
+            found, wrong = _cut(recording, by_recording[recording], plan)
+            clips += found
+            problems += wrong
         except InputError as problem:
             problems.append(problem)
     several = any(len(clip.labels or ()) != 1 for clip in clips)
     top = Path(os.path.commonpath([finder.root, *(path.parent for path in by_recording)]))
-    unique = tuple({(problem.source, problem.problem): problem for problem in problems}.values())
-    return Listing(top, tuple(clips), "annotations", "multi_label" if several else "single_label", problems=unique)
+    task: Task = "multi_label" if several else "single_label"
+    return Listing(top, tuple(clips), "annotations", task, problems=unique_problems(problems))
+
+
+def _read_one_of(
+    files: Sequence[Path], file: Path, label_column: str | None
+) -> tuple[list[Annotation], list[InputError]]:
+    """`read_annotations`; among several files, one that cannot be read at all is a problem, and the others go on."""
+    try:
+        return read_annotations(file, label_column=label_column)
+    except DataError as error:
+        if len(files) == 1:
+            raise
+        what = str(error).removeprefix(printable(file)).lstrip(":, ").rstrip(".")
+        return [], [InputError(printable(file), "invalid", what, "correct it, or take it out of the folder")]
 
 
 def annotation_files(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -107,144 +113,12 @@ def _files_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def read_annotations(path: Path, *, label_column: str | None = None) -> list[Annotation]:
-    """The annotations of one file, in its order, whichever program wrote it.
-
-    Parameters
-    ----------
-    label_column : of a table; default: the first of the usual ones that the table has
-
-    Raises
-    ------
-    DataError : it cannot be read, or is none of these
-    """
-    if path.suffix.lower() == ".eaf":
-        return list(_read_elan(path))
-    if _is_audacity(path):
-        return list(_read_audacity(path))
-    table = read_table(path)
-    if RAVEN_BEGIN in table.header:
-        label = _column(table.name, table.header, label_column, RAVEN_LABELS, "label_column")
-        rows = _once_a_view(table.rows)
-        return [_from_row(table.name, row, label, RAVEN_BEGIN, RAVEN_END, RAVEN_FILES) for row in rows]
-    begin = _column(table.name, table.header, None, TABLE_BEGIN, None)
-    end = _column(table.name, table.header, None, TABLE_END, None)
-    label = _column(table.name, table.header, label_column, TABLE_LABELS, "label_column")
-    return [_from_row(table.name, row, label, begin, end, TABLE_FILES) for row in table.rows]
-
-
-def has_annotation_columns(path: Path) -> bool:
-    """Whether a table is one of annotations: its first line names times as Raven or BirdNET-Analyzer does."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline()
-    except (OSError, UnicodeDecodeError):
-        return False
-    return any(name in first for name in (RAVEN_BEGIN, TABLE_BEGIN[0]))
-
-
-def _once_a_view(rows: Sequence[Row]) -> Iterator[Row]:
-    """Raven writes a selection once for each view of it, waveform and spectrogram."""
-    seen = set()
-    for row in rows:
-        key = (row.fields.get("Selection") or row.number, row[RAVEN_BEGIN], row[RAVEN_END])
-        if key not in seen:
-            seen.add(key)
-            yield row
-
-
-def _from_row(name: str, row: Row, label: str, begin: str, end: str, files: Sequence[str]) -> Annotation:
-    recording = next((str(row.fields[column]) for column in files if row.fields.get(column)), None)
-    start_s, end_s = (_seconds(name, row.place, row[column]) for column in (begin, end))
-    return _annotation(name, row.place, str(row[label] or ""), start_s, end_s, recording)
-
-
-def _annotation(name: str, place: str, label: str, start_s: float, end_s: float, recording: str | None) -> Annotation:
-    if not label.strip():
-        raise DataError(f"{name}, {place}: an annotation must have a label. Got none; fill it in, or remove the line.")
-    if not 0 <= start_s <= end_s:
-        raise DataError(
-            f"{name}, {place}: an annotation must begin at 0 s or later and not end before. "
-            f"Got {start_s:g} to {end_s:g} s; correct the times."
-        )
-    return Annotation(nfc(label.strip()), start_s, end_s, recording)
-
-
-def _seconds(name: str, place: str, value: object) -> float:
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        seconds = math.nan
-    if not math.isfinite(seconds):
-        raise DataError(f"{name}, {place}: a time must be a number of seconds. Got {value!r} instead; correct it.")
-    return seconds
-
-
-def _column(name: str, header: Sequence[str], given: str | None, names: Sequence[str], parameter: str | None) -> str:
-    wanted = names if given is None else (given,)
-    folded = {column.casefold(): column for column in reversed(header)}
-    found = next((folded[each.casefold()] for each in wanted if each.casefold() in folded), None)
-    if found is None:
-        choose = f"; say which it is with {parameter!r}" if parameter and given is None else ""
-        raise DataError(
-            f"{name}: annotations need a column called {' or '.join(wanted)}. Got {list(header)} instead{choose}."
-        )
-    return found
-
-
-def _is_audacity(path: Path) -> bool:
-    """Whether the first line is a label of Audacity: two times and a text between tabs, and no header."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline().split("\t")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return len(first) >= 2 and all(_is_number(field) for field in first[:2])
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _read_audacity(path: Path) -> Iterator[Annotation]:
-    """Lines of start, end, label; a line that begins with a backslash holds the frequencies of the one before."""
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not line.strip() or line.startswith("\\"):
-            continue
-        place, fields = f"line {number}", line.split("\t", 2)
-        if len(fields) < 3:
-            raise DataError(f"{printable(path)}, {place}: a label must have a start, an end and a text. Got {line!r}.")
-        start_s, end_s = (_seconds(printable(path), place, field) for field in fields[:2])
-        yield _annotation(printable(path), place, fields[2], start_s, end_s, None)
-
-
-def _read_elan(path: Path) -> Iterator[Annotation]:
-    """Every aligned annotation of every tier of an ELAN document (EAF, version 2 or 3), times in milliseconds."""
-    try:
-        document = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError) as error:
-        raise DataError(f"{printable(path)}: not an ELAN document that can be read ({error}).") from error
-    media = next(iter(document.iter("MEDIA_DESCRIPTOR")), None)
-    url = "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
-    recording = url.removeprefix("file://") or None
-    times = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in document.iter("TIME_SLOT")}
-    for number, annotation in enumerate(document.iter("ALIGNABLE_ANNOTATION"), start=1):
-        place = f"annotation {number}"
-        label = annotation.findtext("ANNOTATION_VALUE") or ""
-        if not label.strip():
-            continue  # a segment that nobody has named yet
-        ends = (times.get(annotation.get(ref)) for ref in ("TIME_SLOT_REF1", "TIME_SLOT_REF2"))
-        start_s, end_s = (_seconds(printable(path), place, end) / 1000 for end in ends)
-        yield _annotation(printable(path), place, label, start_s, end_s, recording)
-
-
 @dataclass
 class _RecordingFinder:
-    """Finds the recording that an annotation belongs to: the one it names, else the one beside its file."""
+    """Finds the recording that an annotation belongs to: the one it names, else the one beside its file.
+
+    It lies beside, or in `root`, or is the only one of its name anywhere below `root`.
+    """
 
     root: Path
     recording: Path | None
@@ -252,12 +126,19 @@ class _RecordingFinder:
     def __post_init__(self) -> None:
         self._files = FileFinder(any_suffix=AUDIO_SUFFIXES)
 
+    def wanted(self, annotations: Sequence[Annotation]) -> list[Annotation]:
+        """Those that can be of the one recording that is asked for, if one is: its name counts among several."""
+        if self.recording is None or len({each.recording for each in annotations}) < 2:
+            return list(annotations)
+        stem = _stem(self.recording.name)
+        return [each for each in annotations if each.recording is None or _stem(each.recording) == stem]
+
     def find(self, file: Path, named: str | None) -> Path:
         if self.recording is not None:
             return self.recording
         if named is not None:
             # Programs write the path of their own machine: the name is what is left of it here.
-            name = named.replace("\\", "/").rsplit("/", 1)[-1]
+            name = _name(named)
             guesses = [file.parent / named, self.root / named, self.root / name, file.parent / name]
         else:
             # dawn.wav is annotated in dawn.txt, dawn.Table.1.selections.txt or dawn.BirdNET.results.csv.
@@ -266,10 +147,35 @@ class _RecordingFinder:
         found = next(
             (path for guess in guesses if (path := self._files.find(guess)) is not None and path.is_file()), None
         )
+        found = found or next(filter(None, (self._below(file, guess.name) for guess in guesses)), None)
         if found is None:
             what = "no recording of its name is there" if named is None else f"its recording, {named!r}, is not there"
             raise InputError(printable(file), "missing", what, "put it beside, or say where it is with 'audio'")
         return Path(os.path.normpath(found))
+
+    def _below(self, file: Path, name: str) -> Path | None:
+        """The recording of a name, with any ending, anywhere below the root."""
+        found = self._all_below.get(_stem(name), [])
+        if len(found) > 1:
+            what = f"{len(found)} recordings have the name {name!r}, such as {printable(found[0])}"
+            raise InputError(printable(file), "invalid", what, "give one, or put each beside its annotations")
+        return found[0] if found else None
+
+    @cached_property
+    def _all_below(self) -> dict[str, list[Path]]:
+        found: dict[str, list[Path]] = defaultdict(list)
+        for path in find_audio_files(self.root, on_error=lambda _: None):
+            found[_stem(path.name)].append(path)
+        return found
+
+
+def _name(named: str) -> str:
+    """The last part of a path of any system."""
+    return named.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _stem(named: str) -> str:
+    return nfc(Path(_name(named)).stem)
 
 
 def _endings(name: str) -> list[str]:
@@ -282,19 +188,44 @@ def _endings(name: str) -> list[str]:
     return ["." + ".".join(parts[i:]) for i in range(len(parts) - 1, 0, -1)]
 
 
-def _cut(recording: Path, annotations: Sequence[Annotation], plan: CutPlan) -> list[ListedClip]:
-    """Clips of one recording. All are of one file, and so of one group."""
+def _cut(
+    recording: Path, annotations: Sequence[Annotation], plan: CutPlan
+) -> tuple[list[ListedClip], list[InputError]]:
+    """Clips of one recording, and the annotations that none can be made of. One file is one group."""
+    duration_s = probe(recording).duration_s
+    good, problems = _within(recording, annotations, math.inf if duration_s is None else duration_s, plan)
+    by_start = sorted(good, key=lambda each: each.start_s)
     if plan.clip_s is None:
-        ranges = list(dict.fromkeys((each.start_s, each.end_s) for each in annotations))
+        ranges = list(dict.fromkeys((each.start_s, each.end_s) for each in good))
     else:
-        duration_s = probe(recording).duration_s or max(each.end_s for each in annotations)
-        ranges = cut_evenly(duration_s, clip_s=plan.clip_s, hop_s=plan.hop_s or plan.clip_s)
-    labelled = [(*times, labels_within(annotations, *times, min_overlap_s=plan.min_overlap_s)) for times in ranges]
-    return [
-        ListedClip(recording, labels, start_s=start_s, end_s=end_s)
-        for start_s, end_s, labels in labelled
-        if labels or plan.keep_empty
-    ]
+        end_s = duration_s or max((each.end_s for each in good), default=0.0)
+        ranges = cut_evenly(end_s, clip_s=plan.clip_s, hop_s=plan.hop_s or plan.clip_s)
+    starts = [each.start_s for each in by_start]
+    longest_s = max((each.end_s - each.start_s for each in good), default=0.0)
+    clips = []
+    for start_s, end_s in ranges:
+        near = by_start[bisect_left(starts, start_s - longest_s - 1) : bisect_left(starts, end_s)]
+        labels = labels_within(near, start_s, end_s, min_overlap_s=plan.min_overlap_s)
+        if labels or plan.keep_empty:
+            clips.append(ListedClip(recording, labels, start_s=start_s, end_s=end_s))
+    return clips, problems
+
+
+def _within(
+    recording: Path, annotations: Sequence[Annotation], duration_s: float, plan: CutPlan
+) -> tuple[list[Annotation], list[InputError]]:
+    """Annotations as far as they lie within a recording, and a problem for each of which nothing is left."""
+    good, problems = [], []
+    for each in annotations:
+        if each.start_s >= duration_s:
+            what = f"{each.label!r} is to begin at {each.start_s:g} s, and the sound lasts {duration_s:g} s"
+            problems.append(InputError(str(recording), "invalid", what, "correct the times"))
+        elif plan.clip_s is None and each.start_s == each.end_s:
+            what = f"{each.label!r} at {each.start_s:g} s marks a moment, of which no clip can be made"
+            problems.append(InputError(str(recording), "invalid", what, "cut evenly, with 'clip_s'"))
+        else:
+            good.append(replace(each, end_s=min(each.end_s, duration_s)))
+    return good, problems
 
 
 def cut_evenly(duration_s: float, *, clip_s: float, hop_s: float) -> list[tuple[float, float]]:

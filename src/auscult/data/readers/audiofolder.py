@@ -11,11 +11,12 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from auscult.audio import find_audio_files
 from auscult.data.listing import ListedClip, Listing
 from auscult.data.readers.rows import LABEL_COLUMNS, TableForm, list_rows
 from auscult.data.schema import SPLIT_NAMES
 from auscult.data.tables import Table, read_table
-from auscult.errors import DataError
+from auscult.errors import DataError, InputError
 from auscult.files import printable
 
 NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -27,9 +28,7 @@ def find_tables(root: Path) -> list[Path]:
     own = _metadata_in(root)
     if own is not None:
         return [own]
-    with os.scandir(root) as entries:
-        parts = sorted(entry.name for entry in entries if entry.name.casefold() in SPLIT_NAMES and entry.is_dir())
-    return [table for part in parts if (table := _metadata_in(root / part)) is not None]
+    return [table for part in _parts(root) if (table := _metadata_in(root / part)) is not None]
 
 
 def _metadata_in(folder: Path) -> Path | None:
@@ -60,10 +59,28 @@ def read_audiofolder(root: Path, tables: list[Path]) -> Listing:
         )
     return replace(
         listings[0],
-        root=root,
+        # A table may name sounds outside the folder.
+        root=Path(os.path.commonpath([root, *(listing.root for listing in listings)])),
         clips=tuple(clip for listing in listings for clip in listing.clips),
-        problems=tuple(problem for listing in listings for problem in listing.problems),
+        problems=(*(problem for listing in listings for problem in listing.problems), *_without_table(root, tables)),
     )
+
+
+def _without_table(root: Path, tables: list[Path]) -> list[InputError]:
+    """A problem for each part of which no metadata says what its sounds are, where that of another does."""
+    if root in (table.parent for table in tables):
+        return []
+    told = {table.parent.name for table in tables}
+    return [
+        InputError(printable(root / part), "invalid", "it has no metadata, and another part has", "add metadata to it")
+        for part in _parts(root)
+        if part not in told and find_audio_files(root / part, on_error=lambda _: None)
+    ]
+
+
+def _parts(root: Path) -> list[str]:
+    with os.scandir(root) as entries:
+        return sorted(entry.name for entry in entries if entry.name.casefold() in SPLIT_NAMES and entry.is_dir())
 
 
 def _names(listings: list[Listing], tables: list[Path], task: str) -> str:

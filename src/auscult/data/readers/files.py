@@ -21,6 +21,8 @@ def list_files(
     files: Iterable[str | os.PathLike[str]], labels: Iterable[Any] | None, columns: Mapping[str, Iterable[Any] | None]
 ) -> Listing:
     """List files by name. Parameters and errors as in `Dataset.from_files`."""
+    if isinstance(files, str | os.PathLike):
+        raise DataError(f"The 'files' parameter must be a list of paths. Got {files!r} instead; put it into a list.")
     paths = [os.path.abspath(path) for path in files]
     if not paths:
         raise DataError("The 'files' parameter must name at least one sound. Got none instead.")
@@ -71,11 +73,22 @@ def _sound(name: str, array: Any, sample_rate: int | None) -> Sound:
     return sound_from_array(array, sample_rate)
 
 
+def _values(column: str, values: Any) -> list[Any]:
+    if column == "label" and getattr(values, "ndim", 1) != 1:
+        raise DataError(
+            "The 'labels' parameter must have a label, or a list of labels, for each sound. Got an array of "
+            f"{values.ndim} axes instead; name the classes of each, as in [['dog', 'rain'], ['dog']], with weights as "
+            "in [{'dog': 1.0, 'rain': 0.4}, {'dog': 1.0}]."
+        )
+    # Elements of an array or tensor are made plain.
+    return list(values.tolist() if hasattr(values, "tolist") else values)
+
+
 def _table(
     name: str, paths: Sequence[str], labels: Iterable[Any] | None, columns: Mapping[str, Iterable[Any] | None]
 ) -> Table:
     given = {"label": labels, **columns}
-    lists = {column: list(values) for column, values in given.items() if values is not None}
+    lists = {column: _values(column, values) for column, values in given.items() if values is not None}
     for column, values in lists.items():
         if len(values) != len(paths):
             parameter = "labels" if column == "label" else f"{column}s"

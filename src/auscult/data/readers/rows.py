@@ -187,7 +187,10 @@ class _Finder:
             return Path(named)
         # normpath, so that two spellings of one path are one file; symbolic links stay what they are.
         path = Path(os.path.normpath(self.base / (named if self.resolve is None else self.resolve(named))))
-        if "\0" in named or (file := self.files.find(path)) is None:
+        file = None if "\0" in named else self.files.find(path)
+        if file is None and self.resolve is None and "\\" in named:
+            return self.find(row, named.replace("\\", "/"))  # as Windows writes paths
+        if file is None:
             raise InputError(printable(path), "missing", f"there is no such file ({row.where})", "correct the path")
         return file
 
@@ -318,6 +321,7 @@ def split_of(value: str | None, *, where: str) -> str | None:
 def _fold(table: Table, row: Row, value: str | None) -> int | None:
     if value is None:
         return None
+    value = value.removesuffix(".0")  # pandas writes so, where a row has none
     if not value.isdecimal() or int(value) >= 2**31:
         raise DataError(
             f"{table.name}, {row.place}: a fold must be a whole number. Got {value!r} instead; "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any, Literal
 
 from auscult.data.listing import nfc
 
 LabelWeights = dict[str, float]
 LabelForm = Literal["text", "list", "weights"]
+# As pandas and spreadsheet programs write what is so and what is not.
+_TRUTH = {"true": "1", "false": "0"}
 
 
 def text(value: Any) -> str:
@@ -52,7 +55,7 @@ def label_weights(value: Any, delimiter: str | None = None) -> LabelWeights:
 
     Raises
     ------
-    ValueError : a weight that is no number in [0, 1]
+    ValueError : a weight that is no number in [0, 1], or a list of something else than labels
 
     Examples
     --------
@@ -61,11 +64,11 @@ def label_weights(value: Any, delimiter: str | None = None) -> LabelWeights:
     """
     form = label_form(value)
     if form == "weights":
-        pairs = value.items() if isinstance(value, Mapping) else ((each["id"], each["weight"]) for each in value)
+        pairs = value.items() if isinstance(value, Mapping) else [_id_and_weight(each) for each in value]
         found = {nfc(text(name)): weight(each) for name, each in pairs}
         return {name: each for name, each in found.items() if each > 0}
     if form == "list":
-        names = [_as_written(each) for each in value]
+        names = [_listed(each) for each in value]
     else:
         # A label keeps the spaces around it, to be refused: they are hard to see, and make another class of it.
         names = [_as_written(value)] if delimiter is None else [part.strip() for part in text(value).split(delimiter)]
@@ -81,16 +84,30 @@ def weight(value: Any) -> float:
 
     Examples
     --------
-    >>> weight("0.25"), weight(1), weight(None), weight(True)
-    (0.25, 1.0, 0.0, 1.0)
+    >>> weight("0.25"), weight(1), weight(None), weight(True), weight("False")
+    (0.25, 1.0, 0.0, 1.0, 0.0)
     """
+    written = text(value).casefold()
     try:
-        found = float(value) if isinstance(value, bool) else float(text(value) or 0)
+        found = float(_TRUTH.get(written, written) or 0)
     except ValueError:
         found = math.nan
     if not 0 <= found <= 1:
         raise ValueError(f"a label's weight must be a number from 0 to 1, not {value!r}")
     return found
+
+
+def _id_and_weight(value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, Mapping) or not {"id", "weight"} <= value.keys():
+        raise ValueError(f"a list of labels with weights must hold objects with id and weight, not {value!r}")
+    return value["id"], value["weight"]
+
+
+def _listed(value: Any) -> str:
+    """A label in a list. Fractions are not names of classes: such a list has a place for each class."""
+    if value is None or isinstance(value, str | Integral):
+        return _as_written(value)
+    raise ValueError(f"a list of labels must hold texts or whole numbers, not {value!r}")
 
 
 def _as_written(value: Any) -> str:

@@ -140,6 +140,11 @@ def test_windows_of_sound_become_the_pictures_that_they_would_be(tmp_path: Path)
     of_sound, of_pictures = runner.run(windows), runner.run_pictures(pictures)
     for name in runner.outputs:
         np.testing.assert_array_equal(of_sound[name], of_pictures[name])
+    # A window that is half sound is a picture that is half black.
+    short = FORM.brightness(log_mel(windows[0, :800], FEATURES))
+    filled = np.concatenate([short, np.zeros((64, 5), np.float32)], axis=1)
+    of_short = runner.run(windows[:1], [800])
+    np.testing.assert_array_equal(of_short["scores"], runner.run_pictures(filled[None])["scores"])
     halves = pictures.reshape(3, 2, -1).astype(np.float64).mean(axis=2)
     np.testing.assert_allclose(of_pictures["logits"], halves, atol=1e-6)
     assert runner.run(windows[:0])["scores"].shape == (0, 2)

@@ -38,7 +38,7 @@ def classify(
     Parameters
     ----------
     files
-        Sound files, folders of them, or http(s) URLs.
+        Sound files, folders of them, or http(s) URLs; for a model that was trained on pictures, pictures too.
     model
         Model file, such as a run's model.onnx, or a name that "auscult models list" shows. If not given, yamnet,
         which knows 521 kinds of sound and is fetched once.

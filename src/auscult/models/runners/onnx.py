@@ -35,7 +35,7 @@ class OnnxRunner:
     faster.
 
     A model that was trained on pictures is given the log-mel of each window as its picture would have it, gray by gray
-    (`features.PictureForm`), so that a sound and its picture give the same scores.
+    (`features.PictureForm`), so that a sound and its picture give the same scores. Zeros behind its sound are not heard.
 
     Of the options it takes `hop_s`; the file itself says the rest.
     """
@@ -77,7 +77,15 @@ class OnnxRunner:
         form = self._form
         if form is None:
             raise ValueError(f"The model {self._spec.name!r} takes pictures; give them to run_pictures.")
-        return self._run_each([form.brightness(log_mel(window, form.features)) for window in windows])
+        counts = [len(window) for window in windows] if valid_samples is None else valid_samples
+        return self._run_each(self._drawn(window[:count], form) for window, count in zip(windows, counts, strict=True))
+
+    def _drawn(self, samples: FloatArray, form: PictureForm) -> FloatArray:
+        """The picture of a window that holds so much sound; black behind, as a shorter picture is filled up."""
+        picture = np.zeros(self._shape, np.float32)
+        drawn = form.brightness(log_mel(samples, form.features))
+        picture[:, : drawn.shape[1]] = drawn
+        return picture
 
     def run_pictures(self, pictures: FloatArray) -> dict[str, FloatArray]:
         """As `run`, of float32 (pictures, bands, frames) in [0, 1], for a model that takes pictures.

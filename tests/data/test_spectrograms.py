@@ -145,6 +145,10 @@ def test_what_must_not_be_overwritten_or_drawn_is_refused(tmp_path: Path) -> Non
         draw(sounds, tmp_path / "out")
     form = picture_form(sounds)
     write_spectrograms(sounds, tmp_path / "pictures", form, quiet=True)
+    # A table from before would speak of the clips of another source.
+    others = Dataset.from_folder(class_folders(tmp_path / "others", clips_per_class=1))
+    write_spectrograms(others, tmp_path / "pictures", form, quiet=True)
+    assert len(Dataset.from_folder(tmp_path / "pictures")) == 3
     with pytest.raises(DataError, match="is a sound"):
         write_spectrograms(Dataset.from_folder(tmp_path / "pictures"), tmp_path / "again", form, quiet=True)
 

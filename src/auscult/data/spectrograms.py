@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from auscult.audio import find_files, load_waveform, source_name
 from auscult.audio.sources import open_source
@@ -97,30 +98,36 @@ def write_spectrograms(dataset: Dataset, folder: str | Path, form: PictureForm, 
     dataset = dataset.of_medium("sound")
     clips = dataset.clips()
     names = picture_names(clips)
-    needs_table = not _told_by_folders(dataset)
+    # A table from before would speak of other clips.
+    needs_table = not _told_by_folders(dataset) or (folder / TABLE).exists()
     _check_place(dataset, folder, needs_table)
-    problems: list[InputError] = []
-    drawn = np.zeros(len(clips), dtype=bool)
-    n_kept = 0
     work = [_Work(clip, folder / name, form) for clip, name in zip(clips, names, strict=True)]
-    with progress("Drawing", len(work), quiet=quiet) as advance:
-        for row, made in enumerate(_in_threads(work)):
-            if isinstance(made, InputError):
-                problems.append(made)
-            else:
-                drawn[row] = True
-                n_kept += made is None
-                if made is not None:
-                    # In this thread alone: `atomic_path` reads the umask.
-                    write_bytes(work[row].path, made)
-            advance()
+    drawn, kept, problems = _draw(work, quiet=quiet)
     if needs_table and drawn.any():
         rows = np.flatnonzero(drawn).tolist()
         text = metadata(_with_groups(dataset), rows, [names[row] for row in rows], parts=True, cut=True)
         write_text(folder / TABLE, text)
     ours = {folder / name for name in names}
     n_others = sum(path not in ours for path in find_files(folder, frozenset({".png"}))) if folder.is_dir() else 0
+    n_kept = int(kept.sum())
     return Drawn(folder, form, int(drawn.sum()) - n_kept, n_kept, n_others, (*dataset.problems, *problems))
+
+
+def _draw(work: Sequence[_Work], *, quiet: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[InputError]]:
+    """Write what is not there: which clips have a picture now, which of them had one, and why others have none."""
+    problems: list[InputError] = []
+    drawn, kept = np.zeros((2, len(work)), dtype=bool)
+    with progress("Drawing", len(work), quiet=quiet) as advance:
+        for row, made in enumerate(_in_threads(work)):
+            if isinstance(made, InputError):
+                problems.append(made)
+            else:
+                drawn[row], kept[row] = True, made is None
+                if made is not None:
+                    # In this thread alone: `atomic_path` reads the umask.
+                    write_bytes(work[row].path, made)
+            advance()
+    return drawn, kept, problems
 
 
 def picture_names(clips: Sequence[Clip]) -> list[str]:

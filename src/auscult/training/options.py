@@ -60,8 +60,8 @@ class TrainOptions:
     right. transformers checkpoints have none to keep."""
 
     copies: int = 0
-    """With the strategy freeze: altered copies of each clip that the head is fitted to beside it, as --resampling,
-    --shifting, --gain-db and --noise say. Each costs as much computing as the clips; none that was tried helped."""
+    """With the strategy freeze: altered copies of each clip that the head is fitted to beside it, as the options of
+    augmentation say. Each costs as much computing as the clips; none that was tried helped."""
 
     layer_decay: float | None = None
     """Learning rate of each layer of a backbone over that of the layer above it, more than 0 and at most 1; if not

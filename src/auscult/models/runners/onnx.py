@@ -35,7 +35,7 @@ class OnnxRunner:
     faster.
 
     A model that was trained on pictures is given the log-mel of each window as its picture would have it, gray by gray
-    (`features.PictureForm`), so that a sound and its picture give the same scores. Zeros behind its sound are not heard.
+    (`features.PictureForm`), so that a sound and its picture give the same scores; zeros behind are not heard.
 
     Of the options it takes `hop_s`; the file itself says the rest.
     """

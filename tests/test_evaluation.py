@@ -467,3 +467,23 @@ class TestJoined:
             Evaluation.joined(found)
         with pytest.raises(DataError, match="no evaluation to join"):
             Evaluation.joined([])
+
+
+def test_labels_that_weigh_between_0_and_1_are_decided(model: Classifier, folder: Path, tmp_path: Path) -> None:
+    """For one label a clip the heaviest counts, for several those of a half and more."""
+    files = sorted(folder.rglob("*.wav"))
+    weights = [0.9, 0.6, 0.2, 0.2, 0.5]
+    whole = Dataset.from_files(files, [{"early": each, "late": 1 - each} for each in weights])
+    found = evaluate(model, whole, quiet=True)
+    assert [one.true for one in found.clips] == [("early",), ("early",), ("late",), ("late",), ("early",)]
+    assert found.notes == (
+        "The labels of 5 clips weigh between 0 and 1: what counts as true is the heaviest, of equals the first.",
+    )
+    spec = replace(SPEC, heads=(replace(SPEC.heads[0], task="multi_label", thresholds=(0.5, 0.5)),))
+    several = load(write_tiny_model(tmp_path / "several.onnx", spec))
+    both = Dataset.from_files(files, [{"early": 0.5, "late": 0.8}, {"early": 0.4}, *[{"late": 1.0}] * 3])
+    found = evaluate(several, both, quiet=True)
+    assert [one.true for one in found.clips] == [("early", "late"), (), *[("late",)] * 3]
+    assert found.notes[0].startswith(
+        "The labels of 2 clips weigh between 0 and 1: what counts as true are those of 0.5"
+    )

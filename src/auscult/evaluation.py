@@ -40,6 +40,8 @@ from auscult.result import Excerpt, Result
 # Beside each figure that is too good to be true of new sounds.
 SEEN = "on clips it was trained on"
 LEAKING = "the split leaks"
+# Where clips may hold several labels, one that weighs so much counts as held.
+HELD_FROM = 0.5
 
 
 @dataclass(frozen=True)
@@ -202,11 +204,11 @@ def evaluate(
     """
     model = model if isinstance(model, Classifier) else load(model, quiet=quiet)
     dataset = _fitting(open_dataset(source, quiet=quiet), model.spec)
-    targets = _targets(dataset, model.spec)
+    targets, weighed = _targets(dataset, model.spec)
     clips = dataset.clips()
     kept_apart = _kept_apart(model.path, dataset)
     seen = _seen_note(clips, model.spec, allow_seen=allow_seen, kept_apart=kept_apart)
-    notes = seen + _absent_note(targets, model)
+    notes = seen + weighed + _absent_note(targets, model)
     outcomes: list[Result | InputError] = []
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
         sounds = (_sound(clip, model.spec, decoded) for clip in clips)
@@ -262,8 +264,8 @@ def _fitting(dataset: Dataset, spec: ModelSpec) -> Dataset:
     return dataset.of_medium()
 
 
-def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:
-    """What each clip holds, float32 (clips, the model's classes), 0 or 1."""
+def _targets(dataset: Dataset, spec: ModelSpec) -> tuple[FloatArray, tuple[str, ...]]:
+    """What each clip holds, float32 (clips, the model's classes), 0 or 1, and what is to be said of that."""
     head = spec.heads[0]
     if not len(dataset):
         raise DataError(f"{dataset.root}: there is no clip to evaluate; choose another part or fold.")
@@ -272,11 +274,7 @@ def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:
             f"{dataset.root}: clips may hold several labels, and the model {spec.name!r} gives one; "
             "evaluate a model trained on such clips, or give each clip one label."
         )
-    of_dataset = dataset.targets()
-    if not np.isin(of_dataset, (0, 1)).all():
-        raise DataError(
-            f"{dataset.root}: labels weigh between 0 and 1; evaluation needs clips that hold a label or not."
-        )
+    of_dataset, notes = _decided(dataset)
     column = {label.id: i for i, label in enumerate(head.labels)}
     held = [i for i in range(len(dataset.labels)) if of_dataset[:, i].any()]
     unknown = [dataset.labels[i].id for i in held if dataset.labels[i].id not in column]
@@ -285,7 +283,23 @@ def _targets(dataset: Dataset, spec: ModelSpec) -> FloatArray:
     targets = np.zeros((len(dataset), len(column)), np.float32)
     for i in held:
         targets[:, column[dataset.labels[i].id]] = of_dataset[:, i]
-    return targets
+    return targets, notes
+
+
+def _decided(dataset: Dataset) -> tuple[FloatArray, tuple[str, ...]]:
+    """Which labels count as held, 0 or 1, and a note where some weigh between."""
+    weights = dataset.targets()
+    n_between = int((~np.isin(weights, (0, 1))).any(axis=1).sum())
+    if not n_between:
+        return weights, ()
+    if dataset.task == "single_label":
+        decided = np.eye(weights.shape[1], dtype=np.float32)[weights.argmax(axis=1)]
+        rule = "what counts as true is the heaviest, of equals the first"
+    else:
+        decided = (weights >= HELD_FROM).astype(np.float32)
+        rule = f"what counts as true are those of {HELD_FROM:g} and more"
+    clips = "1 clip" if n_between == 1 else f"{n_between} clips"
+    return decided, (f"The labels of {clips} weigh between 0 and 1: {rule}.",)
 
 
 def _unknown_labels(dataset: Dataset, unknown: list[str], known: list[str], head: HeadSpec) -> str:

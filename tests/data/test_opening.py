@@ -87,6 +87,10 @@ def test_labels_replaced_many_to_one(sounds, write_sound):
     table.write_text("label,to\ncat,pet\ncat,beast\n")
     with pytest.raises(DataError, match=r"line 3: 'cat' is to become 'pet' already"):
         open_dataset(sounds, Reading(map=table))
+    empty = sounds.parent / "map.jsonl"
+    empty.write_text('{"label": "cat", "to": null}\n{"label": "dog", "to": "b"}\n{"label": "cow", "to": "c"}\n')
+    with pytest.raises(DataError, match="Labels must neither be empty"):
+        open_dataset(sounds, Reading(map=empty))
     table.write_text("from,to\ncat,pet\n")
     with pytest.raises(DataError, match=r"must have the columns 'label' and 'to'. It has no 'label'"):
         open_dataset(sounds, Reading(map=table))

@@ -324,3 +324,17 @@ def test_a_damaged_split_zip_gives_all_files_or_an_error(seed: int, tmp_path_fac
     except AuscultError:
         assert not (folder / "out").exists()
     shutil.rmtree(folder)
+
+
+def test_a_turned_bit_in_what_gzip_holds_is_found(tmp_path):
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz", compresslevel=0) as archive:
+        entry = tarfile.TarInfo("a.bin")
+        entry.size = 5000
+        archive.addfile(entry, io.BytesIO(bytes(5000)))
+    content = bytearray(path.read_bytes())
+    content[2000] ^= 1  # in the middle of the zeros
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        unpack([path], tmp_path / "out", limits=LIMITS, quiet=True)
+    assert not (tmp_path / "out").exists()

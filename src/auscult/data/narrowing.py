@@ -12,6 +12,7 @@ import numpy as np
 
 from auscult.data.listing import nfc, some
 from auscult.data.readers.rows import split_of
+from auscult.data.readers.values import as_written
 from auscult.data.tables import read_table
 from auscult.errors import DataError
 from auscult.extras import require_extra
@@ -43,7 +44,7 @@ def read_label_map(path: str | Path) -> dict[str, str]:
         )
     to: dict[str, str] = {}
     for row in table.rows:
-        label, other = nfc(str(row["label"])), nfc(str(row["to"]))
+        label, other = nfc(as_written(row["label"])), nfc(as_written(row["to"]))
         if to.setdefault(label, other) != other:
             raise DataError(
                 f"{table.name}, {row.place}: {label!r} is to become {to[label]!r} already; keep one of both."

@@ -8,8 +8,11 @@ says: bytes are counted as they come.
 
 from __future__ import annotations
 
+import bz2
 import errno
+import gzip
 import hashlib
+import io
 import lzma
 import os
 import shutil
@@ -261,8 +264,23 @@ def _opened(parts: Sequence[Path]) -> Iterator[_Opened]:
             yield _opened_zip(parts[0], archive)
     else:
         # As a stream: a compressed tar has no index, and to make one takes reading all of it.
-        with open(parts[0], "rb") as file, tarfile.open(fileobj=file, mode="r|*") as tar:
-            yield _Opened(_tar_members(parts[0], tar), None, parts[0].stat().st_size, lambda n_bytes: file.tell())
+        with open(parts[0], "rb") as file, _decompressed(file) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as tar:
+                yield _Opened(_tar_members(parts[0], tar), None, parts[0].stat().st_size, lambda n_bytes: file.tell())
+            # To the end, for there stands the checksum.
+            while stream.read(_BLOCK_BYTES):
+                pass
+
+
+def _decompressed(file: io.BufferedReader) -> io.BufferedIOBase:
+    """What a compressed file holds. `tarfile` would look over the checksum of gzip."""
+    start = file.read(6)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file)
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file)
+    return lzma.LZMAFile(file) if start == b"\xfd7zXZ\x00" else file
 
 
 def _opened_zip(path: Path, archive: zipfile.ZipFile) -> _Opened:

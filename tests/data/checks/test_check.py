@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.data import Dataset
+from auscult.data import Dataset, Reading, open_dataset
 from auscult.data.checks import Check, check
 from auscult.data.checks.summary import check_to_dict, classes_of, clips_csv, near_duplicates_csv, spread
 from auscult.records import FloatArray
@@ -188,3 +188,11 @@ def test_a_recording_in_two_official_folds_is_a_note_for_training_leaves_it_out(
     found = checked(tmp_path)
     assert kinds(found) == [("leaking_groups", False, 1)]
     assert "training leaves the other out" in found.findings[0].text
+
+
+def test_parts_of_one_recording_may_have_different_labels(tmp_path: Path, write: Write) -> None:
+    write("dawn.wav", noise(1, 4.0))
+    (tmp_path / "dawn.txt").write_text("0.0\t2.5\twren\n2.0\t4.0\towl\n0.5\t1.9\tlark\n")
+    found = check(open_dataset(tmp_path / "dawn.txt", Reading()), quiet=True)
+    assert any(pair.same_group and pair.first_label != pair.second_label for pair in found.near_duplicates)
+    assert not {"near_duplicates", "labels_differ"} & {kind for kind, _, _ in kinds(found)}

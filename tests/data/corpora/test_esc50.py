@@ -119,3 +119,11 @@ def test_the_folds_of_esc10_do_not_leak(shared_data):
         assert set(dataset.targets()[inner.validation].sum(axis=0)) <= {4, 5, 6}
         tested += split.test.tolist()
     assert sorted(tested) == list(range(400))
+
+
+def test_a_table_without_names_of_files(tmp_path, write_sound):
+    root = make_tree(tmp_path, write_sound)
+    table = root / "meta" / "esc50.csv"
+    table.write_text(table.read_text().replace("filename", "file", 1))
+    with pytest.raises(DataError, match="must have the columns 'filename'"):
+        Dataset.from_folder(root)

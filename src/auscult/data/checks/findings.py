@@ -174,8 +174,8 @@ def _leaking(dataset: Dataset, groups: Sequence[StraddlingGroup], parting: Parti
 
 def _near(pairs: Sequence[NearDuplicate], parting: Parting) -> list[Finding]:
     apart = [pair for pair in pairs if not pair.same_group]
-    across = [pair for pair in apart if parting.by is not None and _straddles(pair, parting)]
-    within = [pair for pair in apart if pair not in across]
+    across = [pair for pair in apart if _straddles(pair, parting)]
+    within = [pair for pair in apart if not _straddles(pair, parting)]
     found = []
     if across:
         between = "folds" if parting.by == "fold" else "parts of the split"
@@ -196,6 +196,8 @@ def _near(pairs: Sequence[NearDuplicate], parting: Parting) -> list[Finding]:
 
 
 def _straddles(pair: NearDuplicate, parting: Parting) -> bool:
+    if parting.by is None:
+        return False
     parts = {pair.first_part, pair.second_part}
     known = parts <= set(PARTS) if parting.by == "split" else "" not in parts
     return known and len(parts) > 1
@@ -214,7 +216,8 @@ def _exact(copies: Sequence[tuple[str, ...]]) -> list[Finding]:
 
 
 def _labels(pairs: Sequence[NearDuplicate]) -> list[Finding]:
-    differ = [pair for pair in pairs if pair.first_label != pair.second_label]
+    # Of one recording they may overlap in time, and each be right.
+    differ = [pair for pair in pairs if pair.first_label != pair.second_label and not pair.same_group]
     if not differ:
         return []
     named = [f"{pair.first!r} ({pair.first_label}) and {pair.second!r} ({pair.second_label})" for pair in differ]

@@ -40,6 +40,7 @@ def _read(root: Path, table: Path, *, only_esc10: bool) -> Listing:
         table,
         source_kind="esc50",
         path_of=lambda row: f"audio/{row['filename']}",
+        file="filename",
         label="category",
         order="target",
         group="src_file",

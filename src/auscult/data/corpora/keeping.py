@@ -78,7 +78,9 @@ def _make(corpus: Corpus, folder: Path, own: dict[str, Path], quiet: bool) -> No
             # A kill in between leaves some of them moved already.
             for entry in sorted((partial / str(number)).iterdir()):
                 os.replace(entry, target / entry.name)
-        write_text(whole / SUMS, sums_text(sums))
+        # Beside and then moved: what a kill leaves of writing it must not stand in the tree.
+        write_text(partial / SUMS, sums_text(sums))
+        os.replace(partial / SUMS, whole / SUMS)
         if folder.is_dir():
             folder.rmdir()
         os.replace(whole, folder)

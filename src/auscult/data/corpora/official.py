@@ -20,6 +20,7 @@ def read_official(
     *,
     source_kind: SourceKind,
     path_of: Callable[[Row], str],
+    file: str,
     label: str,
     order: str,
     group: str,
@@ -30,8 +31,8 @@ def read_official(
     Parameters
     ----------
     path_of : a row's file, under `root`; another audio ending is accepted, for corpora that were re-encoded
-    label, order, group : columns of the class, of its number, and of the recording; the fold's is called
-        ``fold``
+    file, label, order, group : columns of the file's name, of the class, of its number, and of the recording; the
+        fold's is called ``fold``
     only : a column, and the value that it has in the rows that are listed; None: all are
 
     Raises
@@ -40,7 +41,7 @@ def read_official(
     """
     found = read_table(table)
     header, rows = found.header, found.rows
-    needed = (label, order, group, "fold", *((only[0],) if only else ()))
+    needed = (file, label, order, group, "fold", *((only[0],) if only else ()))
     if absent := [column for column in needed if column not in header]:
         raise DataError(
             f"{printable(table)}: the table of {source_kind} must have the columns {some(absent)}. "

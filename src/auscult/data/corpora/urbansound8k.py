@@ -30,6 +30,7 @@ def read(root: Path, table: Path) -> Listing:
         table,
         source_kind="urbansound8k",
         path_of=lambda row: f"audio/fold{row['fold']}/{row['slice_file_name']}",
+        file="slice_file_name",
         label="class",
         order="classID",
         group="fsID",

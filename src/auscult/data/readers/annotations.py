@@ -150,7 +150,12 @@ class _RecordingFinder:
         found = found or next(filter(None, (self._below(file, guess.name) for guess in guesses)), None)
         if found is None:
             what = "no recording of its name is there" if named is None else f"its recording, {named!r}, is not there"
-            raise InputError(printable(file), "missing", what, "put it beside, or say where it is with 'audio'")
+            raise InputError(
+                printable(file),
+                "missing",
+                what,
+                "put it beside, or give its folder as SOURCE, and this with --annotations",
+            )
         return Path(os.path.normpath(found))
 
     def _below(self, file: Path, name: str) -> Path | None:

@@ -71,7 +71,7 @@ def label_weights(value: Any, delimiter: str | None = None) -> LabelWeights:
         names = [_listed(each) for each in value]
     else:
         # A label keeps the spaces around it, to be refused: they are hard to see, and make another class of it.
-        names = [_as_written(value)] if delimiter is None else [part.strip() for part in text(value).split(delimiter)]
+        names = [as_written(value)] if delimiter is None else [part.strip() for part in text(value).split(delimiter)]
     return dict.fromkeys((nfc(name) for name in names if name), 1.0)
 
 
@@ -106,11 +106,12 @@ def _id_and_weight(value: Any) -> tuple[Any, Any]:
 def _listed(value: Any) -> str:
     """A label in a list. Fractions are not names of classes: such a list has a place for each class."""
     if value is None or isinstance(value, str | Integral):
-        return _as_written(value)
+        return as_written(value)
     raise ValueError(f"a list of labels must hold texts or whole numbers, not {value!r}")
 
 
-def _as_written(value: Any) -> str:
+def as_written(value: Any) -> str:
+    """A label as it stands there: a text with its spaces, of anything else what `text` says."""
     return value if isinstance(value, str) else text(value)
 
 

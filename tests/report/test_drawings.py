@@ -54,6 +54,14 @@ def test_a_matrix_of_any_size_is_as_large_as_what_is_in_it(n_classes: int) -> No
     assert len(list(drawn.iter("rect"))) == n_classes
 
 
+def test_the_title_of_a_small_matrix_is_not_cut_off() -> None:
+    drawn = picture(draw_confusion(np.eye(2, dtype=int), ["a", "b"], normalised=True, alt="A matrix."))
+    _, _, width, _ = map(float, drawn.get("viewBox", "").split())
+    title = next(drawn.iter("text"))
+    # Most letters are about half as wide as their size.
+    assert float(title.get("x", 0)) + 0.55 * 13 * len(title.text or "") <= width
+
+
 def test_bars_hold_the_parts_and_end_with_their_sum() -> None:
     drawn = picture(draw_class_bars(["雨", "b$"], {"training": [3, 4], "test": [1, 0]}, alt="Bars."))
     assert words(drawn) == ["training", "test", "雨", "4", "b$", "4"]

@@ -54,9 +54,10 @@ def draw_confusion(matrix: NDArray[np.int64], labels: Sequence[str], *, normalis
     longest = text * max(map(text_ems, names), default=0.0)
     left, top, side = 26.0 + longest, 26.0, cell * n
     turn = -turn_of_names(n)
-    width = left + side + 2
-    height = top + side + 30 + longest * abs(math.sin(math.radians(turn)))
     title = "Percent of the true class" if normalised else "Clips"
+    # Of two classes, the title is wider than the matrix.
+    width = left + max(side, (TEXT + 2) * text_ems(title)) + 2
+    height = top + side + 30 + longest * abs(math.sin(math.radians(turn)))
     parts = [
         words(left, 14, title, size=TEXT + 2),
         words(left + side / 2, height - 4, "decided", size=TEXT, place="middle", look="muted"),

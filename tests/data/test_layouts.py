@@ -64,6 +64,22 @@ def test_everything_that_is_known_of_clips_comes_back(sounds: Path, tmp_path: Pa
     assert len(files(tmp_path / "out")) == 3
 
 
+@pytest.mark.parametrize("values", ["train,", "test,", ",1", "train,1"])
+def test_clips_without_a_part_or_a_fold_come_back(values: str, sounds: Path, tmp_path: Path) -> None:
+    dataset = open_dataset(sounds)
+    split, fold = values.split(",")
+    splits, folds = [split or None, *[None] * 4], [int(fold) if fold else None, *[None] * 4]
+    table = dataset.table
+    for name, column in (("split", splits), ("fold", folds)):
+        table = table.set_column(
+            table.schema.get_field_index(name), name, pa.array(column, table.schema.field(name).type)
+        )
+    dataset = Dataset(table, dataset.root, dataset.labels, dataset.task)
+    write_layout(dataset, tmp_path / "out", quiet=True)
+    back = open_dataset(tmp_path / "out")
+    assert (back.digest(), back.problems) == (dataset.digest(), ())
+
+
 def test_class_folders_of_a_split(sounds: Path, tmp_path: Path) -> None:
     dataset = open_dataset(sounds)
     write_layout(dataset, tmp_path / "out", layout="folders", split=PARTS, quiet=True)

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from auscult.audio import Source, decode, encode_wav, source_name
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
-from auscult.data.schema import CONTENT_HASH_DIGITS, Clip, schema_names
+from auscult.data.schema import CONTENT_HASH_DIGITS, LEFT_OUT, Clip, schema_names
 from auscult.data.sounds import ArraySounds, as_wav
 from auscult.data.splits import PARTS, Split
 from auscult.errors import DataError, InputError, OutputError
@@ -281,6 +281,9 @@ def metadata(dataset: Dataset, rows: Iterable[int], files: list[str], *, parts: 
     columns |= {"label": table["labels"].to_pylist(), "label_weight": table["labels"].to_pylist()}
     for name in ("split", "fold", "group") if parts else ("fold", "group"):
         columns[name] = table[name].to_pylist()
+    if parts and (any(columns["split"]) or len({fold is None for fold in columns["fold"]}) == 2):
+        # Where others have a part, or a fold, an empty field is taken for a mistake.
+        columns["split"] = [part or LEFT_OUT for part in columns["split"]]
     if dataset.task == "multi_label":
         columns["task"] = [dataset.task] * len(chosen)
     for name in table.column_names:

@@ -16,7 +16,7 @@ from auscult.audio import find_files, load_waveform, source_name
 from auscult.audio.sources import open_source
 from auscult.data.dataset import Dataset
 from auscult.data.layouts import check_inside, metadata
-from auscult.data.schema import LEFT_OUT, SPLIT_NAMES, Clip
+from auscult.data.schema import SPLIT_NAMES, Clip
 from auscult.data.tables import read_table
 from auscult.errors import DataError, InputError, MissingExtraError, OutputError
 from auscult.extras import require_extra
@@ -231,7 +231,7 @@ def _tells(parts: Sequence[str], depth: int, labels: tuple[str, ...] | None, spl
 
 
 def _with_groups(dataset: Dataset) -> Dataset:
-    """The dataset as its table must say it: parts of one file are one group, clips in no part of a split are left out.
+    """The dataset as its table must say it: parts of one file are one group.
 
     Pictures of two parts of a recording share no content that would say that they belong together.
     """
@@ -240,12 +240,8 @@ def _with_groups(dataset: Dataset) -> Dataset:
     merged = dataset.groups().tolist()
     counts, given = Counter(merged), table["group"].to_pylist()
     groups = [one or (group if counts[group] > 1 else None) for one, group in zip(given, merged, strict=True)]
-    splits = table["split"].to_pylist()
-    if any(splits):
-        splits = [split or LEFT_OUT for split in splits]
-    for name, values in (("group", groups), ("split", splits)):
-        table = table.set_column(table.schema.get_field_index(name), name, pa.array(values, pa.string()))
-    return replace(dataset, table=table)
+    column = table.schema.get_field_index("group")
+    return replace(dataset, table=table.set_column(column, "group", pa.array(groups, pa.string())))
 
 
 def _check_place(dataset: Dataset, folder: Path, needs_table: bool) -> None:

@@ -137,6 +137,13 @@ def test_clips_are_removed_by_pattern_and_label(store: Store, sounds: Path) -> N
         store.remove("pets@1")
 
 
+def test_a_clip_is_removed_by_its_name_whatever_that_is(store: Store, sounds: Path, write_sound: WriteSound) -> None:
+    write_sound(sounds / "dog" / "[1].wav", 9)
+    store.create("pets", sounds, quiet=True)
+    store.remove("pets", ["dog/[1].wav"])
+    assert store.diff("pets@1", "pets").removed == ("dog/[1].wav",)
+
+
 def test_labels_and_parts_are_set_by_a_table(store: Store, sounds: Path, tmp_path: Path) -> None:
     store.create("pets", sounds, quiet=True)
     before = contents(store)
@@ -161,6 +168,19 @@ def test_labels_and_parts_are_set_by_a_table(store: Store, sounds: Path, tmp_pat
     assert rows["dog/1.wav"]["labels"] == [{"id": "dog", "weight": 1.0}]
     assert version.columns == ("weight_kg", "note")
     assert store.diff("pets@1", "pets@2").changed == ("cat/1.wav",)
+
+
+def test_texts_stay_texts(store: Store, sounds: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    rows = [f"{path.relative_to(tmp_path).as_posix()},{path.parent.name}" for path in sorted(sounds.rglob("*.wav"))]
+    table.write_text("\n".join(["path,label,site", *(f"{row},{n}" for n, row in enumerate(rows))]))
+    store.create("pets", table, quiet=True)
+    uri = store.open("pets").table["uri"].to_pylist()[0]
+    table.write_text(f"path,site,code,id,level\n{uri},9.5,007,{'9' * 25},-1e3\n")
+    store.set("pets", table)
+    row = store.open("pets").table.to_pylist()[0]
+    # The CSV that made the dataset gave it texts, as every CSV does.
+    assert (row["site"], row["code"], row["id"], row["level"]) == ("9.5", "007", "9" * 25, -1000.0)
 
 
 def test_a_table_speaks_by_clip_id_too(store: Store, sounds: Path) -> None:
@@ -370,6 +390,13 @@ def test_a_store_needs_a_place_of_its_own(sounds: Path) -> None:
         Store(sounds.parent / "other").create("pets", sounds, quiet=True)
 
 
+def test_a_dataset_is_no_store(folder_store: Store, sounds: Path) -> None:
+    folder_store.create("pets", sounds, quiet=True)
+    with pytest.raises(DataError, match="pets: this is the dataset pets of a store"):
+        Store(f"{folder_store.url}/pets").create("more", sounds, quiet=True)
+    assert Store(f"{folder_store.url}/others").create("more", sounds, quiet=True).n_clips == 5
+
+
 def test_a_store_of_a_newer_format_is_refused(store: Store, sounds: Path) -> None:
     store.create("pets", sounds, quiet=True)
     store.place.replace("auscult-store.json", json.dumps({"format": 2}).encode())
@@ -383,6 +410,10 @@ def test_a_version_is_a_source(folder_store: Store, sounds: Path, tmp_path: Path
     assert find_version(str(tmp_path / "nowhere" / "pets")) is None
     assert find_version(str(sounds / "cat")) is None
     assert find_version("\0") is None
+    folder_store.place.replace("auscult-store.json", b"{")
+    with pytest.raises(DataError, match=r"auscult-store\.json: this file of the store is damaged"):
+        open_dataset(f"{folder_store.url}/pets")
+    folder_store.place.replace("auscult-store.json", b'{"format": 1}')
     dataset = open_version(VersionRef(folder_store.url, "pets"))
     assert open_dataset(f"{folder_store.url}/pets").digest() == dataset.digest()
 

@@ -96,6 +96,12 @@ def history(store: Store, sounds: Path, write_sound: WriteSound) -> None:
     store.sync("pets", sounds, quiet=True)
 
 
+def test_a_part_of_the_table_that_is_gone_is_missing(store: Store, sounds: Path) -> None:
+    key = f"rows/{store.create('pets', sounds, quiet=True).rows[0]}.parquet"
+    store.place.delete(key)
+    assert verify(store, ["pets"], quiet=True).to_dict() == {"missing": [key], "damaged": []}
+
+
 def test_pruning_removes_what_only_old_versions_need(store: Store, sounds: Path, write_sound: WriteSound) -> None:
     history(store, sounds, write_sound)
     before = stored_bytes(store, "")
@@ -131,6 +137,8 @@ def test_what_has_a_tag_and_what_is_newest_stays(store: Store, sounds: Path, wri
         prune(store, ["pets"])
     with pytest.raises(DataError, match="must be at least 1"):
         prune(store, ["pets"], keep=0)
+    with pytest.raises(DataError, match="say of which dataset 1 versions stay"):
+        prune(store, keep=1)
 
 
 def test_other_datasets_keep_what_they_share(store: Store, sounds: Path) -> None:

@@ -150,7 +150,7 @@ def remove(
     version
         STORE/NAME, or STORE/NAME@VERSION to start from an older version.
     patterns
-        Names of clips in the dataset; * stands for anything, / too. Quote it.
+        Names of clips in the dataset, or patterns: * stands for anything, / too. Quote it.
     label
         The clips of this class. May be given several times.
     message

@@ -81,6 +81,8 @@ def added(base: Dataset, source: Dataset, *, under: str, replacing: bool) -> Dat
 def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Dataset:
     """Without the clips whose uri matches a pattern (``*`` matches ``/`` too), or that have one of the labels.
 
+    A pattern that is the uri of a clip means that clip only, even with brackets or stars in its name.
+
     Raises
     ------
     DataError : a pattern or label that no clip has, which is a mistake; no clip would be left
@@ -88,7 +90,7 @@ def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Da
     pa = require_extra("pyarrow", extra="data", purpose=_PURPOSE)
     uris, held = base.table["uri"].to_pylist(), [clip.labels or () for clip in base.clips()]
     tests = [
-        *((f"uri matches {pattern!r}", [fnmatchcase(uri, pattern) for uri in uris]) for pattern in patterns),
+        *((f"uri matches {pattern!r}", _matching(uris, pattern)) for pattern in patterns),
         *((f"label is {label!r}", [label in names for names in held]) for label in labels),
     ]
     for words, found in tests:
@@ -102,6 +104,12 @@ def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Da
     if all(going):
         raise DataError("No clip would be left; a version has at least one. Nothing was removed.")
     return with_table(base, base.table.filter(pa.array([not gone for gone in going])), base.labels)
+
+
+def _matching(uris: Sequence[str], pattern: str) -> list[bool]:
+    if pattern in uris:
+        return [uri == pattern for uri in uris]
+    return [fnmatchcase(uri, pattern) for uri in uris]
 
 
 def with_contents(base: Dataset, column: str, kind: str, hashes: Mapping[str, str], *, by: str) -> Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from auscult.data.dataset import Dataset
 from auscult.data.versions.names import VersionRef, split_ref
 from auscult.data.versions.store import Store, store_format
-from auscult.errors import DataError
 
 
 def find_version(source: str) -> VersionRef | None:
@@ -13,15 +12,14 @@ def find_version(source: str) -> VersionRef | None:
 
     Raises
     ------
-    DataError : a store is there, and the rest is no name of a dataset or version
+    DataError : a store is there, and is damaged, or the rest is no name of a dataset or version; a URL that cannot be
+        that of a store
     """
     store, name, version = split_ref(source)
     try:
         if not name or version == "" or store_format(store) is None:
             return None
-    except (DataError, ValueError):  # a path with a zero byte in it, say
-        if "://" in source:
-            raise
+    except ValueError:  # a path with a zero byte in it
         return None
     return VersionRef.parse(source)
 

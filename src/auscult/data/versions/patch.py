@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -27,6 +28,10 @@ NOT_SET = frozenset(
     | {*PATH_COLUMNS, *START_COLUMNS, *END_COLUMNS}
 )
 
+_PURPOSE = "versions of datasets"
+# Not every text that `float` takes: 007, 1_000 and what has more digits than 64 bits can be codes.
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]*)?(e[+-]?[0-9]+)?|nan|-?inf", re.IGNORECASE)
+
 
 def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) -> Dataset:
     """A dataset with what a table says; clips that it does not name stay as they are.
@@ -36,7 +41,8 @@ def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) ->
     table : CSV, ``.jsonl`` or ``.parquet``, or a table in memory, as `Dataset.from_csv` and `from_table` take them. Its
         column ``clip_id``, or else that of paths, compared with the clips' uri, says of which clips a row speaks.
         Labels, ``split``, ``fold`` and ``group`` are what they are there, and an empty field takes the value away;
-        every other column becomes one, or changes the one that there is. The ``split.csv`` of a run is such a table
+        every other column becomes one, or changes the one that there is. A column of a CSV in which every text is a
+        number is one of numbers, unless the column that there is has texts. The ``split.csv`` of a run is such a table
     label_delimiter : splits the labels of a multi-label clip; they may as well stand in several rows
 
     Raises
@@ -54,7 +60,7 @@ def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) ->
     for name in read.header:
         if name == key or name in NOT_SET:
             continue
-        kind, value_of = _column(read, name, base.task, label_delimiter)
+        kind, value_of = _column(read, name, base, label_delimiter)
         values = [None if rows is None else value_of(rows) for rows in of_clips]
         result = _patched_column(result, kind, [rows is not None for rows in of_clips], values)
     return with_table(base, result, base.labels)
@@ -63,13 +69,13 @@ def patched(base: Dataset, table: Any, *, label_delimiter: str | None = None) ->
 _ValueOf = Callable[[Sequence[Row]], Any]
 
 
-def _column(table: Table, name: str, task: Task, delimiter: str | None) -> tuple[str, _ValueOf]:
+def _column(table: Table, name: str, base: Dataset, delimiter: str | None) -> tuple[str, _ValueOf]:
     """Which column of the dataset is meant, and how its value comes from the rows of a clip."""
     kind = name.casefold()
     if kind in LABEL_COLUMNS:
-        return "labels", partial(_labels, name=name, task=task, delimiter=delimiter)
+        return "labels", partial(_labels, name=name, task=base.task, delimiter=delimiter)
     if kind not in ("split", "fold", "group"):
-        number = _number_type(table, name)
+        number = None if _has_texts(base, name) else _number_type(table, name)
         return name, lambda rows: _typed(_one(rows, name), number)
     readers: dict[str, Callable[[str], Any]] = {
         "split": partial(split_of, where=f"{table.name}, column {name!r}"),
@@ -116,16 +122,18 @@ def _fold(value: str) -> int:
     return int(value)
 
 
+def _has_texts(base: Dataset, name: str) -> bool:
+    """Whether the dataset has a further column of this name that holds texts, as all of those do that came by CSV."""
+    pa = require_extra("pyarrow", extra="data", purpose=_PURPOSE)
+    return name in base.table.column_names and bool(pa.types.is_string(base.table.schema.field(name).type))
+
+
 def _number_type(table: Table, name: str) -> type[int] | type[float] | None:
     """The kind of number that all texts of a column are; None where one is none, or where the table has types."""
     texts = [row[name] for row in table.rows if row[name] not in ("", None)]
-    for kind in (int, float):
-        try:
-            if texts and all(isinstance(value, str) and kind(value) is not None for value in texts):
-                return kind
-        except ValueError:
-            continue
-    return None
+    if not texts or not all(isinstance(value, str) and _NUMBER.fullmatch(value) for value in texts):
+        return None
+    return int if all(value.removeprefix("-").isdecimal() for value in texts) else float
 
 
 def _typed(value: Any, number: type[int] | type[float] | None) -> Any:
@@ -145,7 +153,7 @@ def _one(rows: Sequence[Row], name: str) -> Any:
 
 def _patched_column(table: pa.Table, name: str, said: Sequence[bool], values: Sequence[Any]) -> pa.Table:
     """With the values of the rows that something is said of."""
-    pa = require_extra("pyarrow", extra="data", purpose="versions of datasets")
+    pa = require_extra("pyarrow", extra="data", purpose=_PURPOSE)
     there = name in table.column_names
     before = table[name].to_pylist() if there else [None] * table.num_rows
     mixed = [new if is_new else old for is_new, old, new in zip(said, before, values, strict=True)]

@@ -97,13 +97,14 @@ class Version:
 
 
 class DamagedError(DataError):
-    """A file of the store that is not what was written. `key` names it."""
+    """A file of the store that is not what was written, or is gone: `is_missing`. `key` names it."""
 
-    def __init__(self, where: str, reason: str) -> None:
+    def __init__(self, where: str, reason: str, *, is_missing: bool = False) -> None:
         super().__init__(
             f"{where}: this file of the store is damaged ({reason}); take it from a backup, or use another version."
         )
         self.key = where
+        self.is_missing = is_missing
 
 
 def version_key(name: str, number: int) -> str:

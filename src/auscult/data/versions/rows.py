@@ -74,7 +74,7 @@ def decode_rows(place: Place, hashes: Iterable[str]) -> pa.Table:
         try:
             content = place.read(rows_key(name))
         except FileNotFoundError as error:
-            raise DamagedError(rows_key(name), "it is missing") from error
+            raise DamagedError(rows_key(name), "it is missing", is_missing=True) from error
         if hashlib.sha256(content).hexdigest() != name:
             raise DamagedError(rows_key(name), "its SHA-256 is another")
         tables.append(parquet.read_table(pa.BufferReader(content)))

@@ -33,7 +33,7 @@ from auscult.data.versions.changes import Diff, diff_tables
 from auscult.data.versions.content import put_sounds, put_values
 from auscult.data.versions.guard import writing
 from auscult.data.versions.names import RESERVED, VersionRef, check_name, split_ref
-from auscult.data.versions.places import open_place
+from auscult.data.versions.places import is_url, open_place
 from auscult.data.versions.record import DamagedError, Version, version_key
 from auscult.data.versions.rows import content_columns, decode_rows, encode_rows, rows_key, sorted_rows, with_values
 from auscult.data.versions.sounds import StoreSounds
@@ -272,7 +272,7 @@ class Store:
         try:
             return Version.from_bytes(self.place.read(key), key)
         except FileNotFoundError as error:
-            raise DamagedError(key, "it is missing") from error
+            raise DamagedError(key, "it is missing", is_missing=True) from error
 
     def _is_live(self, name: str, number: int) -> bool:
         try:
@@ -307,6 +307,12 @@ class Store:
     def _make(self) -> None:
         if store_format(self.url) is not None:
             return
+        above, name, _ = split_ref(self.url)
+        if not is_url(self.url) and name and store_format(above) is not None and name in Store(above).names():
+            raise DataError(
+                f"{self.url}: this is the dataset {name} of a store, and cannot be a store too; write STORE/NAME, or "
+                "choose another folder."
+            )
         foreign = next((key for key, _ in islice(self.place.entries(""), LOOK_AT) if _is_foreign(key)), None)
         if foreign is not None:
             raise DataError(

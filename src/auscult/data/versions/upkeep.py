@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from auscult.data.schema import content_hash_of
@@ -21,7 +22,7 @@ from auscult.progress import progress
 class Verification:
     """What was found by hashing everything again; names of clips, sorted.
 
-    A value of a column is named ``URI (COLUMN)``; a damaged file of the table, or of the version, by its key.
+    A value of a column is named ``URI (COLUMN)``; a file of the table, or of the version, by its key.
     """
 
     missing: tuple[str, ...]
@@ -55,7 +56,7 @@ def verify(store: Store, refs: Sequence[str], *, discard: bool = False, quiet: b
             for content_hash, names in _needed(store, store.version(ref)).items():
                 needed[content_hash] += names
         except DamagedError as error:
-            damaged.add(error.key)
+            (missing if error.is_missing else damaged).add(error.key)
     with progress("Verifying", len(needed), quiet=quiet) as advance:
         for content_hash, found in zip(needed, hashes_of(store.place, needed), strict=True):
             advance()
@@ -89,7 +90,7 @@ def prune(
     ----------
     refs : versions, ``NAME@VERSION``; with `keep`, datasets, ``NAME``; none: only what no version needs
     keep : how many of the newest versions stay, at least one, and with them those that have a tag
-    dry_run : remove nothing
+    dry_run : remove nothing, and write nothing: who else is at work is not asked
     force : do not believe that anybody else writes or prunes
 
     Raises
@@ -100,7 +101,7 @@ def prune(
     """
     names = store.names()
     going = _going(store, refs, keep)
-    with pruning(store.place, force=force):
+    with nullcontext() if dry_run else pruning(store.place, force=force):
         staying = [v for name in names for v in store.versions(name) if str(v) not in going]
         entries = tuple(_unneeded(store.place, staying))
         if not dry_run:
@@ -115,6 +116,8 @@ def prune(
 def _going(store: Store, refs: Sequence[str], keep: int | None) -> dict[str, Version]:
     if keep is not None and keep < 1:
         raise DataError(f"The number of versions to keep must be at least 1. Got {keep} instead.")
+    if keep is not None and not refs:
+        raise DataError(f"{store.url}: say of which dataset {keep} versions stay, as STORE/NAME.")
     going: dict[str, Version] = {}
     for ref in refs:
         name, at, _ = ref.partition("@")

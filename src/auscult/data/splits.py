@@ -344,7 +344,8 @@ def _checked(dataset: Dataset, split: Split, *, allow_leakage: bool = False) -> 
         return split
     if allow_leakage:
         leaking = sorted({str(groups[one]) for one, _ in pairs})
-        note = f"{len(leaking)} groups (recordings) have clips in more than one part: figures come out too good."
+        groups_have = "1 group (recording) has" if len(leaking) == 1 else f"{len(leaking)} groups (recordings) have"
+        note = f"{groups_have} clips in more than one part: figures come out too good."
         return replace(split, leaking_groups=tuple(leaking), notes=(*split.notes, note))
     uris = dataset.table["uri"]
     named = [f"{uris[one].as_py()} and {uris[other].as_py()}" for one, other in pairs]

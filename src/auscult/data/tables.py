@@ -155,8 +155,6 @@ def _read_csv(path: Path) -> Table:
         rows = [(reader.line_num, values) for values in reader if any(values)]
     except csv.Error as error:
         raise DataError(f"{printable(path)}: not a table that can be read ({error}); save it again as CSV.") from error
-    if len(set(header)) < len(header):
-        raise DataError(f"{printable(path)}: each column must have a name of its own. Got {header} instead.")
     for line, values in rows:
         if len(values) != len(header):
             raise DataError(
@@ -164,7 +162,12 @@ def _read_csv(path: Path) -> Table:
                 f"Got {len(values)} instead; put quotes around a field that holds {delimiter!r}, as "
                 'in "car, horn".'
             )
-    return Table(printable(path), header, [Row(line, dict(zip(header, values, strict=True))) for line, values in rows])
+    # Spreadsheet programs write columns of nothing behind the others.
+    used = [i for i, name in enumerate(header) if name or any(values[i] for _, values in rows)]
+    names = [header[i] for i in used]
+    if len(set(names)) < len(names):
+        raise DataError(f"{printable(path)}: each column must have a name of its own. Got {names} instead.")
+    return Table(printable(path), names, [Row(line, {header[i]: values[i] for i in used}) for line, values in rows])
 
 
 def _read_text(path: Path) -> str:

@@ -449,3 +449,10 @@ def test_records_may_lack_what_others_have(folder):
         {"path": folder / "audio" / "b.wav", "label": "cat", "group": "x"},
     ]
     assert Dataset.from_table(records).table["group"].to_pylist() == [None, "x"]
+
+
+def test_columns_of_nothing_are_passed_over(folder):
+    dataset = Dataset.from_csv(table(folder, "path,label,,\naudio/a.wav,dog,,\naudio/b.wav,cat,,\n,,,\n"))
+    assert labels_of(dataset) == {"a.wav": ("dog",), "b.wav": ("cat",)}
+    with pytest.raises(DataError, match="each column must have a name of its own"):
+        Dataset.from_csv(table(folder, "path,label,,\naudio/a.wav,dog,x,y\n"))

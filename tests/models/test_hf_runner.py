@@ -348,3 +348,31 @@ def test_neither_torchaudio_nor_torchvision_is_needed(tiny: Find) -> None:
     auscult.load(f"hf:{tiny('ast')}")(some_sound(1.0))
     auscult.load(f"hf:{tiny('clap')}", labels=SOUNDS)(some_sound(1.0, 48000))
     assert not {"torchaudio", "torchvision"} & set(sys.modules)
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "values"),
+    [
+        ("ast", "preprocessor_config.json", {"max_length": 0}),
+        ("ast", "preprocessor_config.json", {"max_length": None}),
+        ("wav2vec2", "preprocessor_config.json", {"sampling_rate": -16000}),
+        ("wav2vec2", "preprocessor_config.json", {"sampling_rate": 10**12}),
+        ("ast", "config.json", {"id2label": {"0": "a", "1": "b", "2": "c", "3": "d", "7": "e"}}),
+    ],
+)
+def test_files_that_do_not_go_together_are_an_error(
+    tiny: Find, tmp_path: Path, family: str, name: str, values: dict[str, Any]
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny(family), copy)
+    written = json.loads((copy / name).read_text()) | values
+    (copy / name).write_text(json.dumps(written))
+    with pytest.raises(ModelFileError, match="its files do not go together"):
+        auscult.load(f"hf:{copy}")
+
+
+def test_a_label_too_long_for_clap_is_refused(tiny: Find) -> None:
+    with pytest.raises(UsageError, match=r"at most 62 parts of words.*Got 'wwww"):
+        auscult.load(f"hf:{tiny('clap')}", labels=["a", "w" * 80])
+    # The sentence has 20 letters round the label, and two tokens of its own.
+    auscult.load(f"hf:{tiny('clap')}", labels=["a", "w" * 38])

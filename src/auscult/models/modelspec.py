@@ -32,6 +32,8 @@ from auscult.records import Label
 # format 2, for an older one would not know what to feed their graph.
 FORMAT_VERSION = 2
 SOUND_FORMAT, PICTURE_FORMAT = 1, 2
+# Hz. No sound is read at a higher rate; resampling to what a damaged file says might take all memory.
+MAX_SAMPLE_RATE = 10_000_000
 
 Task = Literal["single_label", "multi_label"]
 _T = TypeVar("_T")
@@ -321,7 +323,12 @@ class ModelSpec:
             "one head or more, with different names",
             names,
         )
-        _require(self.sample_rate >= 1, "sample_rate", "a positive number of Hz", self.sample_rate)
+        _require(
+            1 <= self.sample_rate <= MAX_SAMPLE_RATE,
+            "sample_rate",
+            f"from 1 to {MAX_SAMPLE_RATE} Hz",
+            self.sample_rate,
+        )
         _require(self.window_samples >= 1, "window_samples", "1 or more", self.window_samples)
         _require(
             1 <= self.hop_samples <= self.window_samples,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from auscult.errors import ModelFileError, UsageError
+from auscult.errors import AuscultError, ModelFileError, UsageError
 from auscult.extras import require_extra
 from auscult.models.hf_checkpoint import EXTRA, HF, PURPOSE, Checkpoint, find_checkpoint, first_line
 from auscult.models.hf_loading import load_extractor, load_network, load_tokenizer
@@ -64,10 +64,19 @@ class HfRunner:
             require_extra(module, extra=EXTRA, purpose=PURPOSE)
         checkpoint = find_checkpoint(asked.removeprefix(HF), revision=options.revision, quiet=quiet)
         kind = _kind(checkpoint)
-        self._model = kind(checkpoint, options)
+        try:
+            self._model = kind(checkpoint, options)
+            self._spec = _spec(checkpoint, self._model, options)
+        except AuscultError:
+            raise
+        # What was saved for another network, or edited, goes wrong wherever it is first made use of.
+        except Exception as error:
+            raise ModelFileError(
+                f"{checkpoint.origin}: its files do not go together ({type(error).__name__}: {first_line(error)}); the "
+                "preprocessor_config.json must be the one that was saved with these weights, so fetch or save it again"
+            ) from error
         self._checkpoint = checkpoint
         self._lock = threading.Lock()
-        self._spec = _spec(checkpoint, self._model, options)
         self._digest = self._model.digest(checkpoint)
 
     @property
@@ -192,13 +201,22 @@ class _Clap:
         self.sample_rate = int(self._extractor.sampling_rate)
         self.window_samples = int(self._extractor.nb_max_samples)
         self._sentences = [HYPOTHESIS.format(name) for name in options.labels]
-        self._text = self._embed_text(load_tokenizer(checkpoint))
+        self._text = self._embed_text(checkpoint, load_tokenizer(checkpoint))
         n_classes, dim = self._text.shape
         self.widths = {"scores": n_classes, "logits": n_classes, "embedding": dim}
 
-    def _embed_text(self, tokenizer: Any) -> Tensor:
+    def _embed_text(self, checkpoint: Checkpoint, tokenizer: Any) -> Tensor:
         """Unit vectors of the sentences, `(classes, dim)`: they are the same for every sound."""
         inputs = tokenizer(self._sentences, return_tensors="pt", padding=True)
+        text_config = self._network.config.text_config
+        # Positions are counted from behind that of the padding.
+        most = int(text_config.max_position_embeddings) - int(text_config.pad_token_id) - 1
+        if inputs["input_ids"].shape[1] > most:
+            longest = max((label.name for label in self.labels), key=len)
+            raise UsageError(
+                f"{checkpoint.origin}: the 'labels' parameter must hold names of which it can read the whole, at most "
+                f"{most} parts of words with the sentence round them. Got {longest[:60]!r}... instead."
+            )
         with self._torch.inference_mode():
             text: Tensor = _vectors(self._network.get_text_features(**inputs))
         return text

@@ -126,6 +126,24 @@ def test_rows_and_columns_are_changed(auscult: Auscult, pets: str, tmp_path: Pat
     assert (done.code, "--column must be NAME=FOLDER" in done.err) == (2, True)
 
 
+@pytest.mark.parametrize("content", [b"no array", b""])
+def test_a_value_that_cannot_be_read_is_named(content: bytes, auscult: Auscult, pets: str, tmp_path: Path) -> None:
+    (tmp_path / "mel" / "low" / "7.npy").mkdir(parents=True)  # a folder is no value
+    (tmp_path / "mel" / "high").mkdir()
+    (tmp_path / "mel" / "high" / "0.npy").write_bytes(content)
+    done = auscult("data", "set", pets, "--column", f"mel={tmp_path / 'mel'}")
+    assert done.code == 1
+    assert "0.npy: it cannot be read" in done.err
+
+
+def test_a_damaged_dataset_does_not_hide_the_others(auscult: Auscult, pets: str, tmp_path: Path) -> None:
+    auscult("data", "create", f"{tmp_path}/store/others", pets, "-q")
+    Store(tmp_path / "store").place.replace("versions/others/000001.json", b"{")
+    done = auscult("data", "list", tmp_path / "store", "--json")
+    assert (done.code, [record["name"] for record in done.records]) == (2, ["pets"])
+    assert "versions/others/000001.json: this file of the store is damaged" in done.err
+
+
 def test_old_versions_are_pruned(auscult: Auscult, pets: str, tmp_path: Path) -> None:
     (planned,) = auscult("data", "prune", pets, "--keep", "1", "--dry-run", "--json").records
     assert planned["versions"] == ["pets@1"]

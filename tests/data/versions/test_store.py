@@ -117,6 +117,13 @@ def test_clips_are_added_under_a_folder(store: Store, sounds: Path, tmp_path: Pa
     assert store.diff("pets@1", "pets@3").changed == ("cat/1.wav",)
 
 
+@pytest.mark.parametrize("under", ["../x", "x/..", "./x", "a//b"])
+def test_clips_are_added_inside_the_dataset(under: str, store: Store, sounds: Path) -> None:
+    store.create("pets", sounds, quiet=True)
+    with pytest.raises(DataError, match="'under' parameter must be a folder inside"):
+        store.add("pets", sounds, under=under, quiet=True)
+
+
 def test_clips_that_are_there_already_are_not_added_again(store: Store, sounds: Path) -> None:
     store.create("pets", sounds, quiet=True)
     assert not store.add("pets", sounds, quiet=True).is_new
@@ -210,6 +217,13 @@ def test_a_table_that_makes_no_sense_changes_nothing(
     with pytest.raises(DataError, match=rule):
         store.set("pets", rows)
     assert len(store.log("pets")) == 1
+
+
+def test_a_number_that_no_table_holds_is_refused(store: Store, sounds: Path, tmp_path: Path) -> None:
+    store.create("pets", sounds, quiet=True)
+    (tmp_path / "new.jsonl").write_text(json.dumps({"path": "cat/1.wav", "x": 10**30}))
+    with pytest.raises(DataError, match="must be of one kind, that a table holds"):
+        store.set("pets", tmp_path / "new.jsonl")
 
 
 def test_a_column_of_arrays_stores_only_itself(store: Store, sounds: Path) -> None:

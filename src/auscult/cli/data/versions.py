@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from auscult.cli.help import READING
 from auscult.cli.output import columns, emit, print_json, say_problems
 from auscult.data.reading import AS_IT_IS, Reading
-from auscult.errors import DataError, UsageError
+from auscult.errors import DataError, InputError, UsageError
+from auscult.files import printable
 from auscult.progress import bytes_in_words
 
 if TYPE_CHECKING:
@@ -215,19 +216,26 @@ def list_datasets(store: str, /, *, json: bool = False) -> int:
         Print a JSON object a line, one for each dataset.
     """
     from auscult.data.versions import Store
+    from auscult.data.versions.record import DamagedError
 
-    opened = Store(store)
+    opened, damage = Store(store), None
     rows = [("", "version", "clips", "classes", "made", "tags")]
     for name in opened.names():
-        newest, tags = opened.version(name), opened.tags(name)
+        try:
+            newest, tags = opened.version(name), opened.tags(name)
+            numbers = [version.number for version in opened.versions(name)] if json else []
+        except DamagedError as error:  # said at the end: the others can be listed
+            damage = damage or error
+            continue
         if json:
-            numbers = [version.number for version in opened.versions(name)]
             print_json(newest.to_dict() | {"versions": numbers, "tags": tags})
         counts = (str(newest.number), str(newest.n_clips), str(len(newest.labels)), _when(newest.created))
         rows.append((name, *counts, ", ".join(f"{tag} = {number}" for tag, number in tags.items())))
     if not json:
         for line in columns(rows, right=(1, 2, 3)):
             emit(line)
+    if damage is not None:
+        raise damage
     return 0
 
 
@@ -483,7 +491,8 @@ def _with_files(store: Store, name: str, column: str, message: str) -> Version:
         raise UsageError(
             f"--column must be NAME=FOLDER, with a folder that is there. Got {column + equals + folder!r}."
         )
-    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(Path(folder).rglob("*.*"))}
+    found = (file for file in sorted(Path(folder).rglob("*.*")) if file.is_file())
+    files = {file.relative_to(folder).with_suffix("").as_posix(): file for file in found}
     uris = dict.fromkeys(store.open(name).table["uri"].to_pylist())
     pairs = ((uri, file) for uri in uris if (file := files.get(Path(uri).with_suffix("").as_posix())) is not None)
     return store.set_column(name, column, ((uri, _value(file)) for uri, file in pairs), message=message)
@@ -492,7 +501,12 @@ def _with_files(store: Store, name: str, column: str, message: str) -> Version:
 def _value(file: Path) -> Any:
     import numpy as np
 
-    return np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else file.read_bytes()
+    try:
+        return np.load(file, allow_pickle=False) if file.suffix.lower() == ".npy" else file.read_bytes()
+    except (OSError, EOFError, ValueError) as error:
+        raise InputError(
+            printable(file), "damaged", f"it cannot be read ({error})", "make it again, or take it away"
+        ) from error
 
 
 def _split(dataset: Dataset, fold: int | None) -> Split:

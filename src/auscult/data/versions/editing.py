@@ -46,7 +46,7 @@ def added(base: Dataset, source: Dataset, *, under: str, replacing: bool) -> Dat
 
     Raises
     ------
-    DataError : such a file; another task; columns of other types
+    DataError : such a file; another task; columns of other types; a folder outside the dataset
     """
     pa = require_extra("pyarrow", extra="data", purpose=_PURPOSE)
     if source.task != base.task:
@@ -56,6 +56,8 @@ def added(base: Dataset, source: Dataset, *, under: str, replacing: bool) -> Dat
         )
     new = source.table
     if prefix := under.strip("/"):
+        if any(part in ("", ".", "..") for part in prefix.split("/")):
+            raise DataError(f"The 'under' parameter must be a folder inside the dataset, as 2026/may. Got {under!r}.")
         new = with_values(new, "uri", [f"{prefix}/{uri}" for uri in new["uri"].to_pylist()])
     old = base.table
     contents = dict(zip(old["uri"].to_pylist(), map(content_hash_of, old["clip_id"].to_pylist()), strict=True))

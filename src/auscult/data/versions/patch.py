@@ -159,9 +159,9 @@ def _patched_column(table: pa.Table, name: str, said: Sequence[bool], values: Se
     mixed = [new if is_new else old for is_new, old, new in zip(said, before, values, strict=True)]
     try:
         column = pa.array(mixed, table.schema.field(name).type if name in clip_schema().names else None)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OverflowError) as error:
         raise DataError(
-            f"The values of the column {name!r} must be of one kind ({error}); correct the table."
+            f"The values of the column {name!r} must be of one kind, that a table holds ({error}); correct the table."
         ) from error
     if not there:
         return table.append_column(name, column)

@@ -59,7 +59,7 @@ def test_a_folder_of_files(auscult: Auscult, parts: Path, tmp_path: Path) -> Non
     assert f"written to {tmp_path / 'check'}" in done.err
     assert json.loads((tmp_path / "check" / "check.json").read_text()) == done.records[0]
     header, *rows = (tmp_path / "check" / "clips.csv").read_text().splitlines()
-    assert header.startswith("uri,labels,split,fold,group,format,sample_rate")
+    assert header.startswith("uri,start_s,end_s,labels,split,fold,group,format,sample_rate")
     assert len(rows) == 4
 
 

@@ -124,6 +124,23 @@ class Clip:
         return self.sounds.source(self.uri, self.content_hash)
 
     @property
+    def name(self) -> str:
+        """What messages call the clip: where it lies, and which part of that it is.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from auscult.data.sounds import FolderSounds
+        >>> folder = FolderSounds(Path("sounds"))
+        >>> Clip("0a:8000-", "a.wav", folder, 8000, None, ("dog",), None, None, None, 16000, None).name
+        'a.wav (0.5 s to its end)'
+        """
+        if self.start is None and self.end is None:
+            return self.uri
+        start_s, end_s = self.range_s()
+        return f"{self.uri} ({start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'})"
+
+    @property
     def content_hash(self) -> str:
         """Hash of the whole file, whatever the range."""
         return content_hash_of(self.clip_id)

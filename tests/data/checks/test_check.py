@@ -157,7 +157,7 @@ def test_silence_clipping_and_offset_are_notes(tmp_path: Path, write: Write) -> 
     assert facts["silent"] == ["dog/silent.wav"]
     assert [one["clip"] for one in facts["clipping"]] == ["dog/loud.wav"]
     assert facts["dc_offset"][0]["dc_offset"] == pytest.approx(0.1, abs=0.01)
-    assert "dog/silent.wav,dog,,,,WAV PCM_16,16000,1,1.0,,,0.0,0.0,1.0" in clips_csv(found)
+    assert "dog/silent.wav,,,dog,,,,WAV PCM_16,16000,1,1.0,,,0.0,0.0,1.0" in clips_csv(found)
 
 
 def test_one_class_ten_times_another_is_a_note(tmp_path: Path, write: Write) -> None:
@@ -196,3 +196,12 @@ def test_parts_of_one_recording_may_have_different_labels(tmp_path: Path, write:
     found = check(open_dataset(tmp_path / "dawn.txt", Reading()), quiet=True)
     assert any(pair.same_group and pair.first_label != pair.second_label for pair in found.near_duplicates)
     assert not {"near_duplicates", "labels_differ"} & {kind for kind, _, _ in kinds(found)}
+
+
+def test_parts_of_one_file_are_told_apart(tmp_path: Path, write: Write) -> None:
+    write("day.wav", np.concatenate([noise(1, 1.0), np.zeros(RATE, np.float32), noise(2, 1.0)]))
+    sounds = tmp_path / "sounds"
+    (sounds / "day.txt").write_text("0\t1\tdog\n1\t2\tcat\n2\t3\tdog\n")
+    found = check(Dataset.from_annotations(sounds / "day.txt"), quiet=True)
+    assert check_to_dict(found)["silent"] == ["day.wav (1 s to 2 s)"]
+    assert "day.wav,1.0,2.0,cat" in clips_csv(found)

@@ -101,7 +101,7 @@ def check(dataset: Dataset, *, name: str = "", quiet: bool = False) -> Check:
     straddling = straddling_groups(clips, groups, parting)
     findings = all_findings(
         dataset,
-        [(one.clip.uri, one.levels) for one in checked],
+        [(one.clip.name, one.levels) for one in checked],
         parting=parting,
         unreadable=unreadable,
         exact=exact,
@@ -113,10 +113,10 @@ def check(dataset: Dataset, *, name: str = "", quiet: bool = False) -> Check:
 
 
 def exact_duplicates(clips: Sequence[Clip]) -> tuple[tuple[str, ...], ...]:
-    """URIs of clips with the same content and range, two or more at a time."""
+    """Names of clips with the same content and range, two or more at a time."""
     by_content: dict[str, list[str]] = defaultdict(list)
     for clip in clips:
-        by_content[clip.clip_id].append(clip.uri)
+        by_content[clip.clip_id].append(clip.name)
     # One file in several rows is one clip with several labels, not a copy.
     unique = (tuple(dict.fromkeys(uris)) for uris in by_content.values())
     return tuple(uris for uris in unique if len(uris) > 1)
@@ -128,7 +128,7 @@ def straddling_groups(clips: Sequence[Clip], groups: Sequence[str], parting: Par
     for clip, group in zip(clips, groups, strict=True):
         part = parting.part_of(clip)
         if part is not None:
-            members[group][part].append(clip.uri)
+            members[group][part].append(clip.name)
     return tuple(
         StraddlingGroup(group, {part: tuple(uris) for part, uris in sorted(parts.items())})
         for group, parts in sorted(members.items())

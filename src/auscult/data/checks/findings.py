@@ -66,8 +66,8 @@ class NearDuplicate:
     def of(cls, duplicate: Duplicate, one: Clip, other: Clip, *, same_group: bool) -> NearDuplicate:
         """The pair by the names of its clips, with what is known of them."""
         return cls(
-            first=one.uri,
-            second=other.uri,
+            first=one.name,
+            second=other.name,
             first_label=", ".join(one.labels or ()),
             second_label=", ".join(other.labels or ()),
             first_part=_where(one),

@@ -15,6 +15,8 @@ from auscult.files import csv_text
 
 CLIP_COLUMNS = (
     "uri",
+    "start_s",
+    "end_s",
     "labels",
     "split",
     "fold",
@@ -54,7 +56,7 @@ def check_to_dict(check: Check) -> dict[str, Any]:
         "silent_share": spread([one.levels.silent_share for one in clips]),
         "classes": classes_of(check),
         "clipping": _worst(clips, "clipped_share", above=CLIPPED_SHARE),
-        "silent": [one.clip.uri for one in clips if one.levels.silent_share == 1],
+        "silent": [one.clip.name for one in clips if one.levels.silent_share == 1],
         "dc_offset": _worst(clips, "dc_offset", above=DC_OFFSET),
         "unreadable": [_failure(problem) for problem in check.unreadable],
         "exact_duplicates": [list(uris) for uris in check.exact_duplicates],
@@ -113,7 +115,17 @@ def clips_csv(check: Check) -> str:
     rows = []
     for one in check.clips:
         clip, levels = one.clip, one.levels
-        said = [clip.uri, "|".join(clip.labels or ()), clip.split, clip.fold, clip.group, one.format]
+        start_s, end_s = clip.range_s()
+        said = [
+            clip.uri,
+            start_s or None,
+            end_s,
+            "|".join(clip.labels or ()),
+            clip.split,
+            clip.fold,
+            clip.group,
+            one.format,
+        ]
         rows.append([*said, levels.sample_rate, levels.n_channels, *levels.to_dict().values()])
     return csv_text(CLIP_COLUMNS, rows)
 
@@ -137,7 +149,7 @@ def near_duplicates_csv(check: Check) -> str:
 
 
 def _worst(clips: Sequence[CheckedClip], measure: str, *, above: float) -> list[dict[str, Any]]:
-    found = [(getattr(one.levels, measure), one.clip.uri) for one in clips if getattr(one.levels, measure) > above]
+    found = [(getattr(one.levels, measure), one.clip.name) for one in clips if getattr(one.levels, measure) > above]
     return [{"clip": uri, measure: round(value, 6)} for value, uri in sorted(found, key=lambda pair: -pair[0])]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from auscult.audio import decode
 from auscult.data import Dataset, open_dataset
-from auscult.data.versions import Store, VersionRef, column_values, find_version, open_version, verify
+from auscult.data.versions import Store, VersionRef, column_values, find_version, open_version, prune, verify
 from auscult.errors import DataError, InputError, OutputError
 from tests.data.conftest import WriteSound
 from tests.data.versions.conftest import labels_by_uri, stored_bytes
@@ -309,6 +309,16 @@ def test_datasets_of_one_store_are_put_together_without_storing(store: Store, so
     assert stored_bytes(store) == before
 
 
+def test_a_version_that_was_pruned_since_it_was_opened_makes_no_other(store: Store, sounds: Path) -> None:
+    store.create("pets", sounds, quiet=True)
+    store.remove("pets", ["dog/1.wav"])
+    opened = store.open("pets@1")
+    prune(store, ["pets@1"])
+    with pytest.raises(InputError, match=r"pets@1: dog/1\.wav"):
+        store.create("others", opened, quiet=True)
+    assert store.names() == ["pets"]
+
+
 def test_tags_name_versions(store: Store, sounds: Path) -> None:
     store.create("pets", sounds, quiet=True)
     store.remove("pets", labels=["cat"])
@@ -391,6 +401,13 @@ def test_a_file_that_changes_while_it_is_stored_stops_everything(
     with pytest.raises(InputError, match=r"cat/1\.wav: it was changed while it was being stored"):
         store.create("pets", dataset, quiet=True)
     assert store.log("pets") == []
+
+
+def test_a_file_that_is_gone_before_it_is_stored_is_named(store: Store, sounds: Path) -> None:
+    dataset = open_dataset(sounds)
+    (sounds / "dog" / "1.wav").unlink()
+    with pytest.raises(InputError, match=r"dog/1\.wav: it is gone; run the command again"):
+        store.create("pets", dataset, quiet=True)
 
 
 def test_a_store_needs_a_place_of_its_own(sounds: Path) -> None:

@@ -113,10 +113,16 @@ def _put_sound(place: Place, expected: str, sound: Callable[[], Source]) -> tupl
 
     def hashed() -> Iterator[bytes]:
         nonlocal n_bytes
-        for block in _blocks(source):
-            digest.update(block)
-            n_bytes += len(block)
-            yield block
+        try:
+            for block in _blocks(source):
+                digest.update(block)
+                n_bytes += len(block)
+                yield block
+        except FileNotFoundError as error:
+            raise InputError(source_name(source), "missing", "it is gone", "run the command again") from error
+        except OSError as error:  # of the sound; the place would take it for its own
+            problem = f"it cannot be read ({error.strerror or error})"
+            raise InputError(source_name(source), "damaged", problem, "check disk and permissions") from error
 
     def key() -> str:
         if digest.hexdigest()[:CONTENT_HASH_DIGITS] != expected:
@@ -124,10 +130,7 @@ def _put_sound(place: Place, expected: str, sound: Callable[[], Source]) -> tupl
             raise InputError(name, "damaged", "it was changed while it was being stored", "run the command again")
         return content_key(expected)
 
-    try:
-        place.put(hashed(), key)
-    except FileNotFoundError as error:
-        raise InputError(source_name(source), "missing", "it is gone", "run the command again") from error
+    place.put(hashed(), key)
     return expected, n_bytes
 
 

@@ -334,15 +334,15 @@ class Store:
         sounds = dataset.sounds or FolderSounds(dataset.root)
         table, needed = dataset.table, {}
         clip_ids, uris = table["clip_id"].to_pylist(), table["uri"].to_pylist()
-        if not (isinstance(sounds, StoreSounds) and open_place(sounds.url) is self.place):
-            columns = {"": [content_hash_of(clip_id) for clip_id in clip_ids]}
-            if isinstance(sounds, StoreSounds):
-                columns |= {name: table[name].to_pylist() for name in content_columns(table)}
-            for name, hashes in columns.items():
-                for uri, content_hash in zip(uris, hashes, strict=True):
-                    if content_hash is not None and content_hash not in needed:
-                        called = f"{uri}, {name}" if name else uri
-                        needed[content_hash] = partial(sounds.source, called, content_hash)
+        columns = {"": [content_hash_of(clip_id) for clip_id in clip_ids]}
+        if isinstance(sounds, StoreSounds):
+            columns |= {name: table[name].to_pylist() for name in content_columns(table)}
+        # Of a version of this very store too: it may have been pruned since it was opened.
+        for name, hashes in columns.items():
+            for uri, content_hash in zip(uris, hashes, strict=True):
+                if content_hash is not None and content_hash not in needed:
+                    called = f"{uri}, {name}" if name else uri
+                    needed[content_hash] = partial(sounds.source, called, content_hash)
         moved, n_bytes = put_sounds(self.place, needed, quiet=quiet)
         return replace(dataset, table=_as_kept(table, moved, contents=isinstance(sounds, StoreSounds))), n_bytes
 

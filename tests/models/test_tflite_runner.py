@@ -475,3 +475,9 @@ class TestMediaPipe:
         windows = plan_windows(len(samples), length=model.spec.window_samples, hop=model.spec.hop_samples)
         assert len(found) == len(windows)
         np.testing.assert_allclose(model.classify(samples).scores.values, found, atol=1e-6)
+
+
+def test_given_labels_are_as_many_as_the_classes(tmp_path: Path) -> None:
+    path = write_tiny_tflite(tmp_path / "model.tflite")
+    with pytest.raises(UsageError, match=r"each of the model's 2 classes, in their order\. Got 3 instead"):
+        TfliteRunner(path, OpenOptions(labels=("a", "b", "c")))

@@ -106,3 +106,15 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path):
     with RunFolder(tmp_path).locked():
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_what_follows_from_options_is_not_named_beside_them(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    before = {"options": {"epochs": 4}, "plan": {"epochs": 4}, "settled": {"layer_decay": 0.9}}
+    folder.open(config=before, resume=False)
+    folder.results.write_text("epoch")
+    now = {"options": {"epochs": 7}, "plan": {"epochs": 7}, "settled": None}
+    with pytest.raises(UsageError, match=r"begun otherwise \(options\.epochs was 4, is 7\);"):
+        folder.open(config=now, resume=True)
+    with pytest.raises(UsageError, match=r"begun otherwise \(plan\.epochs was 4, is 5\);"):
+        folder.open(config={**before, "plan": {"epochs": 5}}, resume=True)

@@ -157,6 +157,8 @@ class RunFolder:
         if isinstance(before, dict):
             before.pop(CHOICE, None)
         changed = sorted(_differences(before, dict(config)))
+        # What follows from the options says nothing more where these differ.
+        changed = [one for one in changed if not one.startswith(("plan", "settled"))] or changed
         if changed:
             raise UsageError(
                 f"{self.path}: holds a run that was begun otherwise ({'; '.join(changed)}); "

@@ -252,6 +252,11 @@ def _heads(
     for position, about in described:
         output = replace(_output(file.main, file.main.outputs[position]), calibration=about.calibration)
         if len(about.labels) != output.n_columns:
+            if about.labels is options.labels:
+                raise UsageError(
+                    f"The option 'labels' must have a name for each of the model's {output.n_columns} classes, in "
+                    f"their order. Got {len(about.labels)} instead; to see some only, use allow= (--allow)."
+                )
             raise ModelFileError(f"has {output.n_columns} classes, and {len(about.labels)} labels for them")
         name = _head_name(about.name, position, [head.name for head in heads])
         heads.append(

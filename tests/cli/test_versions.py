@@ -90,6 +90,7 @@ def test_any_sounds_come_out_in_a_layout(auscult: Auscult, tmp_path: Path) -> No
 def test_history_list_and_tags(auscult: Auscult, pets: str, tmp_path: Path) -> None:
     assert auscult("data", "tag", f"{pets}@1", "paper").out == "pets@1 is paper\n"
     records = auscult("data", "log", pets, "--json").records
+    assert auscult("data", "log", f"{pets}@1", "--json").records == records
     assert [(record["number"], record["message"], record["tags"]) for record in records] == [
         (2, "second", []),
         (1, "", ["paper"]),

@@ -151,6 +151,15 @@ def test_a_clip_is_removed_by_its_name_whatever_that_is(store: Store, sounds: Pa
     assert store.diff("pets@1", "pets").removed == ("dog/[1].wav",)
 
 
+def test_a_part_of_a_file_is_removed_by_its_name(store: Store, sounds: Path, tmp_path: Path) -> None:
+    table = tmp_path / "clips.csv"
+    table.write_text("path,start_s,end_s,label\nsounds/cat/1.wav,0,0.002,a\nsounds/cat/1.wav,0.002,,b\n")
+    store.create("pets", table, quiet=True)
+    (name, _) = store.diff("pets", store.create("none", sounds, quiet=True).name).removed
+    store.remove("pets", [name])
+    assert store.diff("pets@1", "pets").removed == (name,)
+
+
 def test_labels_and_parts_are_set_by_a_table(store: Store, sounds: Path, tmp_path: Path) -> None:
     store.create("pets", sounds, quiet=True)
     before = contents(store)

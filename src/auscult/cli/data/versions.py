@@ -250,7 +250,7 @@ def log(version: str, /, *, json: bool = False) -> int:
         Print a JSON object a line, one for each version.
     """
     store, name = _named(version)
-    store.version(name)
+    name = store.version(name).name
     tags = store.tags(name)
     for made in reversed(store.log(name)):
         names = sorted(tag for tag, number in tags.items() if number == made.number)

@@ -83,7 +83,7 @@ def added(base: Dataset, source: Dataset, *, under: str, replacing: bool) -> Dat
 def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Dataset:
     """Without the clips whose uri matches a pattern (``*`` matches ``/`` too), or that have one of the labels.
 
-    A pattern that is the uri of a clip means that clip only, even with brackets or stars in its name.
+    A pattern that is the uri of a clip, or its name in a diff, means that only, even with brackets or stars in it.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Da
     pa = require_extra("pyarrow", extra="data", purpose=_PURPOSE)
     uris, held = base.table["uri"].to_pylist(), [clip.labels or () for clip in base.clips()]
     tests = [
-        *((f"uri matches {pattern!r}", _matching(uris, pattern)) for pattern in patterns),
+        *((f"uri matches {pattern!r}", _matching(base.table, pattern)) for pattern in patterns),
         *((f"label is {label!r}", [label in names for names in held]) for label in labels),
     ]
     for words, found in tests:
@@ -108,9 +108,11 @@ def removed(base: Dataset, patterns: Sequence[str], labels: Sequence[str]) -> Da
     return with_table(base, base.table.filter(pa.array([not gone for gone in going])), base.labels)
 
 
-def _matching(uris: Sequence[str], pattern: str) -> list[bool]:
-    if pattern in uris:
-        return [uri == pattern for uri in uris]
+def _matching(table: pa.Table, pattern: str) -> list[bool]:
+    uris = table["uri"].to_pylist()
+    for names in (uris, clip_names(table)):
+        if pattern in names:
+            return [name == pattern for name in names]
     return [fnmatchcase(uri, pattern) for uri in uris]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import torch
 
 from auscult.classifier import load
 from auscult.data import Split, open_dataset
-from auscult.errors import UsageError
+from auscult.errors import ModelFileError, UsageError
 from auscult.training import TrainOptions, cross_validate, loop, train
 from auscult.training.backbones import find_backbone
 from auscult.training.fitting import fit_network
@@ -141,3 +142,23 @@ def fine_tuning(sounds: Path, folder: Path) -> tuple[Material, TrainOptions]:
 def new_folder(path: Path) -> RunFolder:
     path.mkdir()
     return RunFolder(path)
+
+
+@pytest.mark.usefixtures("cache_home")
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"max_length": 0}, "'max_length' of its preprocessor_config.json must be a number above 0"),
+        ({"sampling_rate": -16000}, "'sampling_rate' of its preprocessor_config.json must be a number above 0"),
+        ({"sampling_rate": 10**12}, "must be a number above 0 and at most 1e.07"),
+        ({"num_mel_bins": 17}, "its files do not go together"),
+    ],
+)
+def test_a_front_end_that_is_not_the_networks_is_refused(
+    sounds: Path, tmp_path: Path, values: dict[str, Any], said: str
+) -> None:
+    folder = write_ast(tmp_path / "ast")
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    with pytest.raises(ModelFileError, match=said):
+        train(sounds, output=tmp_path / "run", options=TrainOptions(backbone=f"hf:{folder}"), quiet=True)

@@ -15,7 +15,7 @@ from auscult.data import Clip
 from auscult.data.sounds import FolderSounds
 from auscult.errors import DataError, UsageError
 from auscult.training.options import TrainOptions
-from auscult.training.plan import SCRATCH, plan_training
+from auscult.training.plan import SCRATCH, plan_training, settle
 
 
 def clip(seconds: float, sample_rate: int, **changes) -> Clip:
@@ -135,3 +135,17 @@ def test_clips_of_which_none_can_be_read(tmp_path):
 def test_options_out_of_range_name_the_rule(changes, rule):
     with pytest.raises(UsageError, match=rule):
         TrainOptions(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strategy": "freeze_unfreeze", "unfreeze_epoch": 6},
+        {"strategy": "unfreeze_milestones", "milestones": (6, 8, 3)},
+    ],
+)
+def test_a_body_that_would_never_train_is_refused(changes):
+    options = TrainOptions(backbone="yamnet", **changes)
+    with pytest.raises(UsageError, match="must begin before the last of its 6 epochs"):
+        settle(options, SCRATCH, 6)
+    assert settle(options, SCRATCH, 7).strategy == changes["strategy"]

@@ -243,6 +243,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     return values
 
 
+def not_together(checkpoint: Checkpoint, error: Exception) -> ModelFileError:
+    """What to say where files of a checkpoint, saved for another network or edited, go wrong when they are used."""
+    return ModelFileError(
+        f"{checkpoint.origin}: its files do not go together ({type(error).__name__}: {first_line(error)}); the "
+        "preprocessor_config.json must be the one that was saved with these weights, so fetch or save it again"
+    )
+
+
 def first_line(error: Exception) -> str:
     """What another library's exception says, on one line."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from auscult.errors import UsageError
+from auscult.errors import AuscultError, UsageError
 from auscult.models.modelspec import HeadSpec
 from auscult.models.nets.mel_resnet import MelResNet
 from auscult.models.nets.waveform_net import FlatPictures, WaveformNet, hidden_head
@@ -22,6 +23,9 @@ from auscult.models.runners import open_runner
 from auscult.training.options import BACKBONES as NAMES
 from auscult.training.options import HF, TrainOptions
 from auscult.training.plan import HARDLY_LONGER, MAX_WINDOW_S, SCRATCH, Recipe, TrainPlan
+
+if TYPE_CHECKING:
+    from auscult.models.nets.hf import HfBody
 
 Build = Callable[[TrainPlan, TrainOptions, int], WaveformNet]
 
@@ -157,6 +161,7 @@ def _hf(name: str, *, quiet: bool) -> Backbone:
 
     Its name says which revision it is, so that a run can be repeated.
     """
+    from auscult.models.hf_checkpoint import not_together
     from auscult.models.nets.hf import WAVEFORM_WINDOW_S, open_backbone
 
     found = open_backbone(name.removeprefix(HF), quiet=quiet)
@@ -167,13 +172,23 @@ def _hf(name: str, *, quiet: bool) -> Backbone:
         longest_s = min(longest_s, found.max_window_s / HARDLY_LONGER)
 
     def build(plan: TrainPlan, options: TrainOptions, n_classes: int) -> WaveformNet:
-        if (pictures := _flat_pictures(plan)) is not None:
-            body = found.build_for_pictures((pictures.bands, pictures.frames))
-            head = new_head(options, body.embedding_dim, n_classes)
-            return WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=pictures)
-        front_end, body = found.build(plan.window_samples, plan.features)
+        front_end, body = parts(plan)
         head = new_head(options, body.embedding_dim, n_classes)
         return WaveformNet(plan.features, body, n_classes, dropout=options.dropout, head=head, front_end=front_end)
+
+    def parts(plan: TrainPlan) -> tuple[nn.Module | None, HfBody]:
+        try:
+            if (pictures := _flat_pictures(plan)) is not None:
+                return pictures, found.build_for_pictures((pictures.bands, pictures.frames))
+            front_end, body = found.build(plan.window_samples, plan.features)
+            if front_end is not None:
+                with torch.no_grad():
+                    body(front_end(torch.zeros(1, plan.window_samples)))  # that it can be heard at all
+            return front_end, body
+        except AuscultError:
+            raise
+        except Exception as error:
+            raise not_together(found.checkpoint, error) from error
 
     recipe = Recipe(
         sample_rate=found.sample_rate,

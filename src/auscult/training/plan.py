@@ -169,6 +169,10 @@ def check_asked(options: TrainOptions, recipe: Recipe) -> None:
 def settle(options: TrainOptions, recipe: Recipe, epochs: int) -> TrainOptions:
     """The options with nothing left open that the loop needs: what is not given comes from the recipe.
 
+    Raises
+    ------
+    UsageError : where the epochs are over before anything but the head trains, see `TrainOptions.strategy`
+
     Examples
     --------
     >>> settle(TrainOptions(backbone="scratch"), SCRATCH, 250).learning_rate
@@ -176,9 +180,22 @@ def settle(options: TrainOptions, recipe: Recipe, epochs: int) -> TrainOptions:
     """
     open_ones = {name: value for name, value in recipe.defaults.items() if getattr(options, name) is None}
     settled = replace(options, **open_ones)
+    _check_thaws(settled, epochs)
     if settled.strategy == "freeze_unfreeze" and settled.unfreeze_epoch is None:
         return replace(settled, unfreeze_epoch=max(1, epochs // 3))
     return settled
+
+
+def _check_thaws(options: TrainOptions, epochs: int) -> None:
+    """Refuse a schedule by which the training ends before its body begins to train."""
+    name, first = "unfreeze_epoch", options.unfreeze_epoch
+    if options.milestones is not None:
+        name, first = "milestones", options.milestones[0]
+    if first is not None and first >= epochs:
+        raise UsageError(
+            f"The {name!r} option of training must begin before the last of its {epochs} epochs, or the body never "
+            f"trains. Got epoch {first} instead; take an earlier one, more epochs, or the strategy freeze."
+        )
 
 
 def settled_values(given: TrainOptions, settled: TrainOptions) -> dict[str, Any]:

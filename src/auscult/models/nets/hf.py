@@ -9,7 +9,7 @@ so no time is spent on silence behind it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from auscult.extras import require_extra
 from auscult.features import FeatureSpec
 from auscult.models.hf_checkpoint import EXTRA, PURPOSE, Checkpoint, find_checkpoint, first_line
 from auscult.models.hf_loading import load_extractor, load_network
+from auscult.models.modelspec import MAX_SAMPLE_RATE
 from auscult.models.nets.hf_front_ends import (
     AST_FRAME,
     AST_HOP,
@@ -134,14 +135,17 @@ def open_backbone(asked: str, *, revision: str | None = None, quiet: bool = Fals
     checkpoint = find_checkpoint(asked, revision=revision, quiet=quiet)
     family = checkpoint.model_type
     extractor = checkpoint.read_json("preprocessor_config.json")
-    rate = int(extractor.get("sampling_rate", 16000))
+    rate = int(
+        _positive(checkpoint, extractor, "sampling_rate", 48000 if family == "clap" else 16000, most=MAX_SAMPLE_RATE)
+    )
     if family == "audio-spectrogram-transformer":
-        return HfBackbone(checkpoint, "ast", rate, int(extractor.get("max_length", 1024)) * AST_HOP / rate)
+        return HfBackbone(
+            checkpoint, "ast", rate, _positive(checkpoint, extractor, "max_length", 1024) * AST_HOP / rate
+        )
     if family == "whisper":
-        return HfBackbone(checkpoint, "whisper", rate, float(extractor.get("chunk_length", 30)))
+        return HfBackbone(checkpoint, "whisper", rate, _positive(checkpoint, extractor, "chunk_length", 30))
     if family == "clap" and not checkpoint.config.get("audio_config", {}).get("enable_fusion"):
-        rate = int(extractor.get("sampling_rate", 48000))
-        return HfBackbone(checkpoint, "clap", rate, float(extractor.get("max_length_s", 10)))
+        return HfBackbone(checkpoint, "clap", rate, _positive(checkpoint, extractor, "max_length_s", 10))
     # Families whose convolutions read the waveform itself have this one.
     if family in auto.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES and family != "wav2vec2-bert":
         return HfBackbone(checkpoint, "waveform", rate, None)
@@ -151,6 +155,19 @@ def open_backbone(asked: str, *, revision: str | None = None, quiet: bool = Fals
         f"{checkpoint.origin}: networks of the family {family!r} cannot be a backbone here; take an audio encoder "
         "(AST, CLAP without fusion, Whisper, wav2vec 2.0, HuBERT, WavLM, ...) or an image classifier (ResNet, ViT, ...)"
     )
+
+
+def _positive(
+    checkpoint: Checkpoint, extractor: Mapping[str, Any], name: str, default: float, most: float = 1e6
+) -> float:
+    """A number of a front end's description, which anybody may have written."""
+    value = extractor.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise ModelFileError(
+            f"{checkpoint.origin}: {name!r} of its preprocessor_config.json must be a number above 0 and at most "
+            f"{most:g}. Got {value!r} instead; fetch or save the checkpoint again."
+        )
+    return value
 
 
 class HfBody(nn.Module):

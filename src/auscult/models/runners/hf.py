@@ -19,7 +19,7 @@ import numpy as np
 
 from auscult.errors import AuscultError, ModelFileError, UsageError
 from auscult.extras import require_extra
-from auscult.models.hf_checkpoint import EXTRA, HF, PURPOSE, Checkpoint, find_checkpoint, first_line
+from auscult.models.hf_checkpoint import EXTRA, HF, PURPOSE, Checkpoint, find_checkpoint, first_line, not_together
 from auscult.models.hf_loading import load_extractor, load_network, load_tokenizer
 from auscult.models.modelspec import HeadSpec, ModelSpec, Provenance, Task
 from auscult.models.runners.options import NO_OPTIONS, OpenOptions, with_hop
@@ -69,12 +69,8 @@ class HfRunner:
             self._spec = _spec(checkpoint, self._model, options)
         except AuscultError:
             raise
-        # What was saved for another network, or edited, goes wrong wherever it is first made use of.
         except Exception as error:
-            raise ModelFileError(
-                f"{checkpoint.origin}: its files do not go together ({type(error).__name__}: {first_line(error)}); the "
-                "preprocessor_config.json must be the one that was saved with these weights, so fetch or save it again"
-            ) from error
+            raise not_together(checkpoint, error) from error
         self._checkpoint = checkpoint
         self._lock = threading.Lock()
         self._digest = self._model.digest(checkpoint)

@@ -57,7 +57,14 @@ def _scanned(listing: Listing) -> list[ScannedFile | InputError]:
     paths = list(dict.fromkeys(clip.path for clip in listing.clips))
     sounds = paths if listing.sounds is None else [listing.sounds[path.as_posix()] for path in paths]
     found = dict(zip(paths, scan_sounds(sounds), strict=True))
+    if listing.sounds is not None:
+        # Bytes do not know what they are called.
+        found = {path: _called(path.as_posix(), one) for path, one in found.items()}
     return [found[clip.path] for clip in listing.clips]
+
+
+def _called(name: str, found: ScannedFile | InputError) -> ScannedFile | InputError:
+    return InputError(name, found.kind, found.problem, found.next_step) if isinstance(found, InputError) else found
 
 
 def check_labels(labels: Iterable[str]) -> None:

@@ -147,7 +147,8 @@ class Dataset:
         Columns called ``split``, ``fold`` and ``group`` are read too; one without any value is as good as none.
         A clip whose split is ``left_out`` is in no part; ``label_weight`` is that of the row's label. With ``start_s``
         and ``end_s`` (or ``start_time`` and ``end_time``), in seconds, a row is a part of its file. All other columns
-        are kept as they are.
+        are kept as they are. Where a column ``audio``, or that of the paths, holds objects with the bytes of files
+        (``{"bytes", "path"}``, as Hugging Face's Parquet files have them), these are the sounds, and stay in memory.
 
         The task is multi-label with `label_delimiter`, where a column ``task`` says ``multi_label`` in every row,
         where fields are lists, where weights do not sum to one, or where at least one file in twenty stands in

@@ -63,7 +63,7 @@ class Listing:
     task: Task = "single_label"
     label_order: tuple[str, ...] | None = None
     problems: tuple[InputError, ...] = ()
-    sounds: Mapping[str, Sound] | None = None
+    sounds: Mapping[str, Sound | bytes] | None = None
 
 
 def nfc(text: str) -> str:

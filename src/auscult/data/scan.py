@@ -35,7 +35,7 @@ class ScannedFile:
     picture_of: str = ""
 
 
-def scan_sounds(sounds: Sequence[Path | Sound]) -> list[ScannedFile | InputError]:
+def scan_sounds(sounds: Sequence[Path | Sound | bytes]) -> list[ScannedFile | InputError]:
     """Probe and hash sounds and pictures, in input order. One that cannot be used gives the reason in its place."""
     pool = ThreadPoolExecutor(THREADS)
     try:
@@ -45,8 +45,20 @@ def scan_sounds(sounds: Sequence[Path | Sound]) -> list[ScannedFile | InputError
         pool.shutdown(cancel_futures=True)
 
 
-def _scan(sound: Path | Sound) -> ScannedFile | InputError:
-    return _scan_array(sound) if isinstance(sound, Sound) else _scan_file(sound)
+def _scan(sound: Path | Sound | bytes) -> ScannedFile | InputError:
+    if isinstance(sound, Sound):
+        return _scan_array(sound)
+    return _scan_bytes(sound) if isinstance(sound, bytes) else _scan_file(sound)
+
+
+def _scan_bytes(content: bytes) -> ScannedFile | InputError:
+    """Bytes in memory go by what the file would go by."""
+    try:
+        return ScannedFile(hashlib.sha256(content).hexdigest(), probe(content))
+    except InputError as error:
+        return error
+    except MissingExtraError as error:
+        return InputError("", "unsupported", "what reads this format is not installed", str(error))
 
 
 def _scan_array(sound: Sound) -> ScannedFile:

@@ -51,9 +51,9 @@ def as_wav(uri: str) -> str:
 
 @dataclass(frozen=True)
 class ArraySounds:
-    """Sounds in memory, by the `uri` of their row."""
+    """Sounds in memory, as samples or as the bytes of a file, by the `uri` of their row."""
 
-    sounds: Mapping[str, Sound]
+    sounds: Mapping[str, Sound | bytes]
 
-    def source(self, uri: str, content_hash: str) -> Sound:
+    def source(self, uri: str, content_hash: str) -> Sound | bytes:
         return self.sounds[uri]

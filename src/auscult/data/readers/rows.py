@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
 from auscult.data.listing import ListedClip, Listing, nfc, some
+from auscult.data.readers.embedded import sound_column, take_sounds
 from auscult.data.readers.values import LabelForm, LabelWeights, label_form, label_weights, text, weight
 from auscult.data.schema import LEFT_OUT, SPLIT_NAMES, SourceKind, Task, schema_names
 from auscult.data.tables import FileFinder, Row, Table
@@ -78,13 +79,23 @@ Part = tuple[Path, float | None, float | None]
 
 
 def list_table(table: Table, form: TableForm, *, base: Path, source_kind: SourceKind) -> Listing:
-    """`list_rows`, with paths that start from the form's root, if it has one, else from `base`."""
+    """`list_rows`, with paths that start from the form's root, if it has one, else from `base`; or of sounds within."""
+    if (column := sound_column(table, form.path_column)) is not None:
+        named, sounds, problems = take_sounds(table, column)
+        form = replace(form, path_column=column)
+        listing = list_rows(named, form, base=Path(), source_kind=source_kind, sounds=sounds)
+        return replace(listing, problems=(*problems, *listing.problems))
     root = base if form.root is None else Path(os.path.abspath(form.root))
     return list_rows(table, form, base=root, source_kind=source_kind)
 
 
 def list_rows(
-    table: Table, form: TableForm, *, base: Path, source_kind: SourceKind, sounds: Mapping[str, Sound] | None = None
+    table: Table,
+    form: TableForm,
+    *,
+    base: Path,
+    source_kind: SourceKind,
+    sounds: Mapping[str, Sound | bytes] | None = None,
 ) -> Listing:
     """List the clips that a table names.
 
@@ -177,7 +188,7 @@ class _Finder:
 
     base: Path
     resolve: Callable[[str], str | Path] | None
-    sounds: Mapping[str, Sound] | None
+    sounds: Mapping[str, Sound | bytes] | None
     files: FileFinder = field(default_factory=FileFinder)
 
     def find(self, row: Row, named: str) -> Path:

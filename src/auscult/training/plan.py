@@ -198,6 +198,26 @@ def _check_thaws(options: TrainOptions, epochs: int) -> None:
         )
 
 
+# What a head that is fitted to frozen embeddings has no use for.
+_OF_THE_LOOP = ("epochs", "learning_rate", "layer_decay", "early_stop")
+
+
+def note_on_idle(given: TrainOptions, settled: TrainOptions) -> tuple[str, ...]:
+    """A sentence on options that were given and change nothing, if there are any; "auto" may use them all.
+
+    Examples
+    --------
+    >>> given = TrainOptions(backbone="yamnet", epochs=5)
+    >>> note_on_idle(given, settle(given, Recipe(defaults={"strategy": "freeze"}), 5))
+    ('Of a head on a frozen backbone, the option epochs changes nothing.',)
+    """
+    idle = [name.replace("_", "-") for name in _OF_THE_LOOP if getattr(given, name) is not None]
+    if not idle or settled.strategy != "freeze" or given.backbone == "auto":
+        return ()
+    said = f"option {idle[0]} changes" if len(idle) == 1 else f"options {', '.join(idle)} change"
+    return (f"Of a head on a frozen backbone, the {said} nothing.",)
+
+
 def settled_values(given: TrainOptions, settled: TrainOptions) -> dict[str, Any]:
     """What was settled: the options that were not given, as YAML holds them."""
     before, after = given.to_dict(), settled.to_dict()

@@ -37,7 +37,7 @@ from auscult.training.material import Material, choose_split, prepare
 from auscult.training.memory import keep_freed_memory
 from auscult.training.options import TrainOptions
 from auscult.training.pictures import unflattened
-from auscult.training.plan import TrainPlan, plan_training, settle, settled_values
+from auscult.training.plan import TrainPlan, note_on_idle, plan_training, settle, settled_values
 from auscult.training.summary import write_run_report
 
 PACKAGES = ("auscult", "torch", "lightning", "numpy", "soundfile", "soxr", "onnxruntime")
@@ -142,6 +142,7 @@ def train_split(
             folder.keep_choice(choice.to_dict() | _settled_config(choice.options(options), plan, settled))
         else:
             folder.open(config=config | _settled_config(options, plan, settled), resume=resume)
+        split = replace(split, notes=(*split.notes, *note_on_idle(options, settled)))
         material = prepare(dataset, split, plan, settled, quiet=quiet)
         material = with_note_on_copies(material) if compare else material
         material.split.to_csv(material.dataset, folder.split)

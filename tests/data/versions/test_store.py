@@ -395,6 +395,33 @@ def test_many_at_once_lose_nothing(folder_store: Store, sounds: Path) -> None:
     assert len(folder_store.version("pets").columns) == n_written
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_version_made_around_the_reading_of_the_base(
+    folder_store: Store, sounds: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Whether it is just before or just after: either the new version holds it, or its writer is told."""
+    folder_store.create("pets", sounds, quiet=True)
+    other = Store(folder_store.url)
+    read = Store.version
+
+    def interrupted(store: Store, ref: str) -> Any:
+        if store is not folder_store:
+            return read(store, ref)
+        monkeypatch.setattr(Store, "version", read)
+        base = read(store, ref) if moment == "after" else None
+        other.set("pets", pa.table({"path": ["cat/1.wav"], "other": [1]}))
+        return base or read(store, ref)
+
+    monkeypatch.setattr(Store, "version", interrupted)
+    mine = pa.table({"path": ["cat/1.wav"], "mine": [2]})
+    if moment == "after":
+        with pytest.raises(OutputError, match="somebody made version 2"):
+            folder_store.set("pets", mine)
+        assert set(folder_store.version("pets").columns) == {"other"}
+    else:
+        assert set(folder_store.set("pets", mine).columns) == {"other", "mine"}
+
+
 def test_a_file_that_cannot_be_used_is_left_out_and_named(store: Store, sounds: Path) -> None:
     (sounds / "cat" / "bad.wav").write_bytes(b"RIFF no sound")
     version = store.create("pets", sounds, quiet=True)

@@ -326,8 +326,11 @@ class Store:
         """What a new version is made from, and the newest number there is."""
         self._check_there()
         with writing(self.place):
+            # The numbers first: a version that somebody makes from here on gets the number that this one would have,
+            # and one of the two is told. Looked at after the base, it would be passed over, and what it holds lost.
+            numbers = self._numbers(VersionRef.parse(f"{self.url}/{ref}").name)
             base = self.version(ref)
-            yield base, self._numbers(base.name)[-1]
+            yield base, max([base.number, *numbers])
 
     def _kept(self, dataset: Dataset, quiet: bool) -> tuple[Dataset, int]:
         """Store what a dataset holds; the dataset as its table then is, and how many bytes were new."""

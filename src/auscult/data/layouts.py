@@ -28,7 +28,7 @@ from auscult.audio import Source, decode, encode_wav, source_name
 from auscult.data.dataset import Dataset
 from auscult.data.listing import some
 from auscult.data.schema import CONTENT_HASH_DIGITS, LEFT_OUT, Clip, schema_names
-from auscult.data.sounds import ArraySounds, as_wav
+from auscult.data.sounds import ArraySounds, as_wav, blocks_of
 from auscult.data.splits import PARTS, Split
 from auscult.errors import DataError, InputError, OutputError
 from auscult.files import csv_text, printable, remove_tree, umask, write_text
@@ -40,7 +40,6 @@ LAYOUTS: tuple[Layout, ...] = ("source", "folders", "audiofolder", "esc50")
 # Says what a folder is, and that it was made here and may be replaced.
 NOTE = ".auscult-data.json"
 THREADS = 4
-_BLOCK_BYTES = 1 << 20
 # No file of Windows can be called so, whatever its ending.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
@@ -393,7 +392,7 @@ def _copy(source: Source, path: Path, content_hash: str) -> None:
     digest = hashlib.sha256()
     # "x": on a disk that does not tell upper from lower case, two names may be one.
     with open(path, "xb") as file:
-        for block in _blocks(source):
+        for block in _read(source):
             digest.update(block)
             file.write(block)
     if digest.hexdigest()[:CONTENT_HASH_DIGITS] != content_hash:
@@ -405,10 +404,9 @@ def _copy(source: Source, path: Path, content_hash: str) -> None:
         )
 
 
-def _blocks(source: Any) -> Iterator[bytes]:
+def _read(source: Source) -> Iterator[bytes]:
     try:
-        with open(source, "rb") if isinstance(source, str | os.PathLike) else source as file:
-            yield from iter(lambda: file.read(_BLOCK_BYTES), b"")
+        yield from blocks_of(source)
     except FileNotFoundError as error:
         raise InputError(source_name(source), "missing", "there is no such file", "see data verify") from error
     except PermissionError as error:

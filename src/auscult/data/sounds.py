@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
-from auscult.audio import Source
+from auscult.audio import Source, source_name
+from auscult.errors import InputError
 from auscult.records import Sound
+
+BLOCK_BYTES = 1 << 20
 
 
 class Sounds(Protocol):
@@ -47,6 +51,27 @@ def as_wav(uri: str) -> str:
     ('array-1.wav', 'dog/1.ogg', 'v1.2/dog.wav')
     """
     return uri if PurePosixPath(uri).suffix else f"{uri}.wav"
+
+
+def blocks_of(source: Source) -> Iterator[bytes]:
+    """The bytes of a sound that is a file: by its path, open, or in memory.
+
+    Raises
+    ------
+    InputError : it is no file but samples, or a URL
+    OSError : it cannot be read
+    """
+    if isinstance(source, bytes):
+        yield source
+        return
+    if isinstance(source, str | os.PathLike):
+        opened: Any = open(source, "rb")  # noqa: SIM115 - closed below
+    elif hasattr(source, "read"):
+        opened = source
+    else:
+        raise InputError(source_name(source), "unsupported", "it is no file", "store files or arrays")
+    with opened as file:
+        yield from iter(lambda: file.read(BLOCK_BYTES), b"")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 from auscult.audio import load_waveform
 from auscult.data import Dataset, open_dataset
+from auscult.data.layouts import write_layout
 from auscult.data.versions import Store
 from auscult.errors import DataError
 
@@ -76,3 +77,10 @@ def test_they_are_stored_as_they_are(files, tmp_path):
     again = open_dataset(f"{tmp_path / 'store'}/pets")
     assert again.digest() == Dataset.from_table(rows_of(files)).digest()
     assert sorted(clip.uri for clip in again.clips()) == ["1.wav", "2.wav", "2/1.wav"]
+
+
+def test_they_are_written_as_they_are(files, tmp_path):
+    problems = write_layout(Dataset.from_table(rows_of(files)), tmp_path / "out", quiet=True)
+    assert list(problems) == []
+    written = [(tmp_path / "out" / name).read_bytes() for name in ("1.wav", "2/1.wav", "2.wav")]
+    assert written == [file.read_bytes() for file in files]

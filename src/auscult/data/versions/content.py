@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -14,7 +13,8 @@ import numpy as np
 
 from auscult.audio import Source, encode_wav, source_name
 from auscult.data.schema import CONTENT_HASH_DIGITS
-from auscult.data.versions.places import BLOCK_BYTES, Place
+from auscult.data.sounds import blocks_of
+from auscult.data.versions.places import Place
 from auscult.errors import InputError
 from auscult.progress import progress
 from auscult.records import Sound
@@ -91,7 +91,7 @@ def hash_of(place: Place, content_hash: str) -> str | None:
     try:
         source = place.source(content_key(content_hash), content_hash)
         digest = hashlib.sha256()
-        for block in _blocks(source):
+        for block in blocks_of(source):
             digest.update(block)
     except FileNotFoundError:
         return None
@@ -114,7 +114,7 @@ def _put_sound(place: Place, expected: str, sound: Callable[[], Source]) -> tupl
     def hashed() -> Iterator[bytes]:
         nonlocal n_bytes
         try:
-            for block in _blocks(source):
+            for block in blocks_of(source):
                 digest.update(block)
                 n_bytes += len(block)
                 yield block
@@ -132,18 +132,6 @@ def _put_sound(place: Place, expected: str, sound: Callable[[], Source]) -> tupl
 
     place.put(hashed(), key)
     return expected, n_bytes
-
-
-def _blocks(source: Source) -> Iterator[bytes]:
-    if isinstance(source, str | os.PathLike):
-        with open(source, "rb") as file:
-            yield from iter(lambda: file.read(BLOCK_BYTES), b"")
-    elif isinstance(source, bytes):
-        yield source
-    elif hasattr(source, "read"):
-        yield from iter(lambda: source.read(BLOCK_BYTES), b"")
-    else:
-        raise InputError(source_name(source), "unsupported", "it is no file", "store files or arrays")
 
 
 def _in_threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:

@@ -12,7 +12,6 @@ from urllib.request import url2pathname
 
 from auscult.audio import Source
 
-BLOCK_BYTES = 1 << 20
 OBJECT_SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "memory")
 
 

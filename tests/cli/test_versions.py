@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from auscult.cli.data import versions
+from auscult.data import layouts
 from auscult.data.versions import Store
 from auscult.data.versions.content import content_key
 from tests.tiny_models import SAMPLE_RATE
@@ -179,3 +181,8 @@ def test_what_cannot_be_is_wrong_usage(
     write_tones(tmp_path / "sounds", clips=1)
     done = auscult("data", *arguments)
     assert (done.code, said in done.err) == (2, True), done.err
+
+
+def test_the_layouts_are_those_that_can_be_written() -> None:
+    """They stand in the command line again, so that its help loads nothing."""
+    assert versions.LAYOUTS == layouts.LAYOUTS

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from auscult.downloads import download
+from auscult.downloads import Expected, download
 from auscult.errors import DownloadError, ModelFileError, UsageError
-from auscult.files import atomic_path, sha256_of_file
+from auscult.files import atomic_path
 from auscult.home import home_folder
 
 # What `auscult classify` uses where no model is named, and what serves people where that cannot be had.
@@ -58,6 +58,11 @@ class NamedModel:
     sha256: str
     size_bytes: int
     packaged: str | None = None
+
+    @property
+    def expected(self) -> Expected:
+        """What its file must be."""
+        return Expected(f"sha256:{self.sha256}", self.size_bytes)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -148,7 +153,7 @@ def cached_file(name: str) -> Path | None:
     if model.packaged is not None:
         return _packaged_file(model)
     path = _kept_file(model)
-    return path if path.is_file() and not _difference(path, model) else None
+    return path if path.is_file() and not model.expected.difference(path) else None
 
 
 def import_file(name: str, path: str | os.PathLike[str]) -> Path:
@@ -163,7 +168,9 @@ def import_file(name: str, path: str | os.PathLike[str]) -> Path:
     model = named_model(name)
     path = Path(path)
     try:
-        difference = _difference(path, model)
+        # That it cannot be read, or is a folder, is another mistake than that it is another file.
+        path.open("rb").close()
+        difference = model.expected.difference(path)
     except OSError as error:
         raise ModelFileError(
             f"{path}: cannot be read ({error.strerror or error}); give the file of the model {name!r}"
@@ -194,12 +201,3 @@ def _kept_file(model: NamedModel) -> Path:
 
 def _packaged_file(model: NamedModel) -> Path:
     return Path(__file__).parents[1] / str(model.packaged)
-
-
-def _difference(path: Path, model: NamedModel) -> str:
-    """How a file differs from what the table says, "" where it does not."""
-    size = path.stat().st_size
-    if size != model.size_bytes:
-        return f"it has {size} bytes where {model.size_bytes} are expected"
-    found = sha256_of_file(path)
-    return "" if found == model.sha256 else f"its SHA-256 is {found} where {model.sha256} is expected"

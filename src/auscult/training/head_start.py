@@ -43,7 +43,7 @@ def start_head(learner: Learner, groups: NDArray[np.str_], *, quiet: bool) -> No
         examples = Examples(embeddings, targets, groups[owners], shares)
         balanced = learner.options.imbalance != "none"
         fitted = fit_head(examples, task=learner.task, balanced=balanced, seed=learner.options.seed)
-        head.load_state_dict({"weight": torch.from_numpy(fitted.weight), "bias": torch.from_numpy(fitted.bias)})
+        head.load_state_dict(fitted.state())
     else:
         rows = torch.from_numpy(embeddings).to(learner.device)
         _fit_standardised(head, rows, torch.from_numpy(targets).to(learner.device), learner)

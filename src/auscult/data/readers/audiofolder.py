@@ -8,6 +8,7 @@ https://huggingface.co/docs/datasets/audio_dataset
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,25 +24,25 @@ NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_COLUMN, LABEL_COLUMN = "file_name", "label"
 
 
-def find_tables(root: Path) -> list[Path]:
+def find_tables(root: Path) -> dict[Path, Table]:
     """The metadata of a folder: its own, or else those of its split folders; none for any other folder."""
     own = _metadata_in(root)
     if own is not None:
-        return [own]
-    return [table for part in _parts(root) if (table := _metadata_in(root / part)) is not None]
+        return dict([own])
+    return dict(found for part in _parts(root) if (found := _metadata_in(root / part)) is not None)
 
 
-def _metadata_in(folder: Path) -> Path | None:
-    found = [folder / name for name in NAMES if (folder / name).is_file()]
-    found = [path for path in found if FILE_COLUMN in read_table(path).header]
+def _metadata_in(folder: Path) -> tuple[Path, Table] | None:
+    tables = [(folder / name, read_table(folder / name)) for name in NAMES if (folder / name).is_file()]
+    found = [(path, table) for path, table in tables if FILE_COLUMN in table.header]
     if len(found) > 1:
         raise DataError(
-            f"{printable(folder)}: one table of metadata is needed. Got {[p.name for p in found]}; keep one."
+            f"{printable(folder)}: one table of metadata is needed. Got {[path.name for path, _ in found]}; keep one."
         )
     return found[0] if found else None
 
 
-def read_audiofolder(root: Path, tables: list[Path]) -> Listing:
+def read_audiofolder(root: Path, tables: Mapping[Path, Table]) -> Listing:
     """List the sounds that the metadata names.
 
     A clip's labels are those of the table; where it has no such column, the folder that the sound lies in, as far as
@@ -51,7 +52,7 @@ def read_audiofolder(root: Path, tables: list[Path]) -> Listing:
     ------
     DataError : a table that cannot be read, or tables that do not agree on the task
     """
-    listings = [_read(root, path, read_table(path)) for path in tables]
+    listings = [_read(root, path, table) for path, table in tables.items()]
     if len({listing.task for listing in listings}) > 1:
         raise DataError(
             f"{printable(root)}: clips have one label in {_names(listings, tables, 'single_label')} and several in "
@@ -66,11 +67,12 @@ def read_audiofolder(root: Path, tables: list[Path]) -> Listing:
     )
 
 
-def _without_table(root: Path, tables: list[Path]) -> list[InputError]:
+def _without_table(root: Path, tables: Iterable[Path]) -> list[InputError]:
     """A problem for each part of which no metadata says what its sounds are, where that of another does."""
-    if root in (table.parent for table in tables):
+    folders = {table.parent for table in tables}
+    if root in folders:
         return []
-    told = {table.parent.name for table in tables}
+    told = {folder.name for folder in folders}
     return [
         InputError(printable(root / part), "invalid", "it has no metadata, and another part has", "add metadata to it")
         for part in _parts(root)
@@ -83,7 +85,7 @@ def _parts(root: Path) -> list[str]:
         return sorted(entry.name for entry in entries if entry.name.casefold() in SPLIT_NAMES and entry.is_dir())
 
 
-def _names(listings: list[Listing], tables: list[Path], task: str) -> str:
+def _names(listings: Iterable[Listing], tables: Iterable[Path], task: str) -> str:
     named = (printable(path) for listing, path in zip(listings, tables, strict=True) if listing.task == task)
     return " and ".join(named)
 

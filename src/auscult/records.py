@@ -110,6 +110,41 @@ class Prediction:
 
 
 @dataclass(frozen=True)
+class Event:
+    """A label that is heard in a recording from `start_s` to `end_s`, in seconds from its beginning.
+
+    `label` is the id of a `Label`, `name` what people call it; `score`, in [0, 1], is the highest in the event.
+
+    Examples
+    --------
+    >>> Event("night.flac", 12.0, 12.96, "dog", 0.75).to_dict()
+    {'source': 'night.flac', 'start_s': 12.0, 'end_s': 12.96, 'label': 'dog', 'score': 0.75}
+    """
+
+    source: str
+    start_s: float
+    end_s: float
+    label: str
+    score: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.label)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; the name only where it is another word than the label."""
+        named = {} if self.name == self.label else {"name": self.name}
+        return {
+            "source": self.source,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+            "label": self.label,
+            "score": self.score,
+            **named,
+        }
+
+
+@dataclass(frozen=True)
 class Scores:
     """What a model says of one sound: a row a window, a column a class, float32 in [0, 1]."""
 

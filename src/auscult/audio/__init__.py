@@ -7,7 +7,7 @@ Read `waveform.py` first: it puts the rest together. `decoding.py` reads files, 
 from auscult.audio.arrays import sound_from_array
 from auscult.audio.decoding import decode, iter_blocks, probe
 from auscult.audio.encode import encode_ogg, encode_wav
-from auscult.audio.find import AUDIO_SUFFIXES, find_audio_files, find_files
+from auscult.audio.find import AUDIO_SUFFIXES, find_audio_files, find_files, list_folder, walk_files
 from auscult.audio.mono import MonoPolicy, to_mono
 from auscult.audio.resampling import StreamResampler, resample
 from auscult.audio.sources import NamedPath, Source, source_name
@@ -29,6 +29,7 @@ __all__ = [
     "find_files",
     "iter_blocks",
     "iter_waveform",
+    "list_folder",
     "load_waveform",
     "plan_windows",
     "probe",
@@ -36,4 +37,5 @@ __all__ = [
     "sound_from_array",
     "source_name",
     "to_mono",
+    "walk_files",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from auscult.errors import InputError
@@ -71,35 +71,61 @@ def find_files(
     on_error: Callable[[InputError], None] | None = None,
 ) -> list[Path]:
     """All files below `folder` whose ending, in lower case, is one of `suffixes`. See `find_audio_files`."""
-    found: list[Path] = []
-    _collect(Path(folder), suffixes, frozenset(), found, on_error)
-    return sorted(found)
+    return list(walk_files(folder, suffixes, on_error=on_error))
 
 
-def _collect(
+def walk_files(
+    folder: str | os.PathLike[str],
+    suffixes: frozenset[str],
+    *,
+    folders: bool = False,
+    on_error: Callable[[InputError], None] | None = None,
+) -> Iterator[Path]:
+    """What `find_files` finds, in its order, as it is found: of a tree, one listing a level is in memory.
+
+    Parameters
+    ----------
+    folders : also give folders whose name ends like a file that is looked for, and do not search them: they are
+        mistakes, to be named by whoever opens them
+    """
+    return _walk(Path(folder), suffixes, frozenset(), folders, on_error)
+
+
+def _walk(
     folder: Path,
     suffixes: frozenset[str],
     above: frozenset[tuple[int, int]],
-    found: list[Path],
+    folders: bool,
     on_error: Callable[[InputError], None] | None,
-) -> None:
+) -> Iterator[Path]:
     try:
-        status = os.stat(folder)
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            return
-        with os.scandir(folder) as entries:
-            listed = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
+        identity, listed = list_folder(folder)
     except OSError as error:
         if on_error is None or not above:
             raise _folder_error(folder, error) from error
         on_error(_folder_error(folder, error))
         return
+    if identity in above:
+        return
     for name, is_folder in listed:
-        if is_folder:
-            _collect(folder / name, suffixes, above | {identity}, found, on_error)
-        elif os.path.splitext(name)[1].lower() in suffixes:
-            found.append(folder / name)
+        is_named_so = os.path.splitext(name)[1].lower() in suffixes
+        if is_folder and not (folders and is_named_so):
+            yield from _walk(folder / name, suffixes, above | {identity}, folders, on_error)
+        elif is_named_so:
+            yield folder / name
+
+
+def list_folder(folder: Path) -> tuple[tuple[int, int], list[tuple[str, bool]]]:
+    """Which folder it is, and what is in it by name, sorted, and whether it is a folder; hidden ones are left out.
+
+    Raises
+    ------
+    OSError : it is missing, no folder, or cannot be read
+    """
+    status = os.stat(folder)
+    with os.scandir(folder) as entries:
+        listed = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    return (status.st_dev, status.st_ino), listed
 
 
 def _folder_error(folder: Path, error: OSError) -> InputError:

@@ -19,6 +19,8 @@ NAMES = [
     "DataError",
     "Dataset",
     "Evaluation",
+    "Event",
+    "EventOptions",
     "Excerpt",
     "InputError",
     "Label",

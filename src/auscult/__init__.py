@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from auscult.audio import sound_from_array
     from auscult.classifier import Classifier, load
     from auscult.data import Dataset, Reading, open_dataset
+    from auscult.decide import EventOptions
     from auscult.errors import (
         AuscultError,
         DataError,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from auscult.evaluation import Evaluation, evaluate
-    from auscult.records import AudioInfo, Label, Prediction, Scores, Sound, Waveform, Window
+    from auscult.records import AudioInfo, Event, Label, Prediction, Scores, Sound, Waveform, Window
     from auscult.result import Excerpt, Result
     from auscult.training import CrossValidation, Run, TrainOptions, cross_validate, train
 
@@ -36,9 +37,10 @@ _HOMES = {
     "audio": "sound_from_array",
     "classifier": "Classifier load",
     "data": "Dataset Reading open_dataset",
+    "decide": "EventOptions",
     "errors": "AuscultError DataError InputError MissingExtraError ModelFileError OutputError UsageError",
     "evaluation": "Evaluation evaluate",
-    "records": "AudioInfo Label Prediction Scores Sound Waveform Window",
+    "records": "AudioInfo Event Label Prediction Scores Sound Waveform Window",
     "result": "Excerpt Result",
     "training": "CrossValidation Run TrainOptions cross_validate train",
 }
@@ -52,6 +54,8 @@ __all__ = [
     "DataError",
     "Dataset",
     "Evaluation",
+    "Event",
+    "EventOptions",
     "Excerpt",
     "InputError",
     "Label",

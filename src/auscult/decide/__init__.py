@@ -1,6 +1,7 @@
-"""From scores to decisions: what a sound as a whole is, and which of its labels are named, in which order."""
+"""From scores to decisions: what a sound as a whole is, which of its labels are named, and what happens when."""
 
-from auscult.decide.aggregate import Aggregate, aggregate_windows
+from auscult.decide.aggregate import Aggregate, WindowAggregate, aggregate_windows
+from auscult.decide.events import EventFinder, EventOptions
 from auscult.decide.ranking import rank
 from auscult.decide.selection import NOT_GIVEN, Count, Names, Selection, Shortlist, Threshold, check_count
 
@@ -8,10 +9,13 @@ __all__ = [
     "NOT_GIVEN",
     "Aggregate",
     "Count",
+    "EventFinder",
+    "EventOptions",
     "Names",
     "Selection",
     "Shortlist",
     "Threshold",
+    "WindowAggregate",
     "aggregate_windows",
     "check_count",
     "rank",

@@ -94,9 +94,9 @@ class Selection:
         """
         columns = np.arange(len(labels))
         if self.allow is not None:
-            columns = np.unique(_columns("allow", self.allow, labels))
+            columns = np.unique(columns_of("allow", self.allow, labels))
         elif self.deny is not None:
-            columns = np.setdiff1d(columns, _columns("deny", self.deny, labels))
+            columns = np.setdiff1d(columns, columns_of("deny", self.deny, labels))
         floors = np.zeros(len(labels), np.float32)
         if self.score_threshold is not None:
             floors[:] = self.score_threshold
@@ -168,7 +168,13 @@ def _names(parameter: str, value: Any) -> tuple[str, ...] | None:
     return names
 
 
-def _columns(parameter: str, wanted: Sequence[str], labels: Sequence[Label]) -> list[int]:
+def columns_of(parameter: str, wanted: Sequence[str], labels: Sequence[Label]) -> list[int]:
+    """Where the wanted ones are among `labels`, each found by its id, else by its name, which several may share.
+
+    Raises
+    ------
+    UsageError : one of them, named by `parameter`, is not among `labels`
+    """
     by_id = {label.id: i for i, label in enumerate(labels)}
     by_name: dict[str, list[int]] = {}
     for i, label in enumerate(labels):

@@ -23,7 +23,7 @@ RAVEN_LABELS = ("annotation", "species", "label", "common name", "call type", "t
 RAVEN_FILES = ("Begin Path", "Begin File")
 # Where a table is of several recordings, its times go on from one to the next, and this is that in the recording.
 RAVEN_OFFSET = "File Offset (s)"
-# BirdNET-Analyzer's CSV, and tables like it.
+# BirdNET-Analyzer's CSV, and tables like it, those that `data/writers` writes among them.
 TABLE_BEGIN, TABLE_END = ("Start (s)", "start_s", "start", "onset"), ("End (s)", "end_s", "end", "offset")
 TABLE_LABELS = (
     "Common name",
@@ -34,7 +34,7 @@ TABLE_LABELS = (
     "scientific_name",
     "annotation",
 )
-TABLE_FILES = ("File", "filename", "filepath", "path", "file")
+TABLE_FILES = ("File", "filename", "filepath", "path", "file", "source")
 SUFFIXES = (".txt", ".csv", ".tsv", ".eaf")
 _ELAN_ENDS = ("TIME_SLOT_REF1", "TIME_SLOT_REF2")
 

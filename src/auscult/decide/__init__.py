@@ -4,6 +4,7 @@ from auscult.decide.aggregate import Aggregate, WindowAggregate, aggregate_windo
 from auscult.decide.events import EventFinder, EventOptions
 from auscult.decide.ranking import rank
 from auscult.decide.selection import NOT_GIVEN, Count, Names, Selection, Shortlist, Threshold, check_count
+from auscult.decide.summary import LabelSummary, Summary, Summing
 
 __all__ = [
     "NOT_GIVEN",
@@ -11,9 +12,12 @@ __all__ = [
     "Count",
     "EventFinder",
     "EventOptions",
+    "LabelSummary",
     "Names",
     "Selection",
     "Shortlist",
+    "Summary",
+    "Summing",
     "Threshold",
     "WindowAggregate",
     "aggregate_windows",

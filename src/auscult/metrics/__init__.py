@@ -25,20 +25,35 @@ Figures
 -------
 * `evaluate_outcomes`: all figures of the task, with intervals (see `single_label` and `multi_label` for the
   lists)
+* `evaluate_events`, `events_per_class`: found events beside true ones (see `events` for the rules)
 * `confusion_matrix`, `normalise_rows`, `per_class`: tables
 """
 
+from auscult.metrics.events import (
+    EventClassFigures,
+    EventCriteria,
+    EventOutcomes,
+    EventRule,
+    evaluate_events,
+    events_per_class,
+)
 from auscult.metrics.figures import evaluate_outcomes
 from auscult.metrics.outcomes import Figure, Outcomes, Task
 from auscult.metrics.tables import ClassFigures, confusion_matrix, normalise_rows, per_class
 
 __all__ = [
     "ClassFigures",
+    "EventClassFigures",
+    "EventCriteria",
+    "EventOutcomes",
+    "EventRule",
     "Figure",
     "Outcomes",
     "Task",
     "confusion_matrix",
+    "evaluate_events",
     "evaluate_outcomes",
+    "events_per_class",
     "normalise_rows",
     "per_class",
 ]

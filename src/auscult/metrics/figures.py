@@ -59,22 +59,43 @@ def evaluate_outcomes(
     >>> evaluate_outcomes(outcomes)["accuracy"]
     Figure(value=0.5, low=0.0, high=1.0, n=4)
     """
+    group_of, n_groups = number_groups(outcomes.groups)
+    of_task = single_label if outcomes.task == "single_label" else multi_label
+    return with_intervals(
+        of_task.measures(outcomes, group_of),
+        n_groups=n_groups,
+        n_clips=outcomes.n_clips,
+        caveat=outcomes.caveat,
+        n_resamples=n_resamples,
+        confidence=confidence,
+        seed=seed,
+    )
+
+
+def with_intervals(
+    measures: dict[str, Measure],
+    *,
+    n_groups: int,
+    n_clips: int,
+    caveat: str | None,
+    n_resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Figure]:
+    """Each measure at counts of one, and its interval over resampled groups; see `evaluate_outcomes`."""
     if n_resamples < 1:
         raise ValueError(f"The 'n_resamples' parameter must be 1 or more. Got {n_resamples} instead.")
     if not 0 < confidence < 1:
         raise ValueError(f"The 'confidence' parameter must lie between 0 and 1. Got {confidence} instead.")
-    group_of, n_groups = number_groups(outcomes.groups)
-    of_task = single_label if outcomes.task == "single_label" else multi_label
-    measures = of_task.measures(outcomes, group_of)
     generator = np.random.default_rng(seed)
-    blocks = draw(n_groups, outcomes.n_clips, n_resamples if n_groups > 1 else 0, generator)
+    blocks = draw(n_groups, n_clips, n_resamples if n_groups > 1 else 0, generator)
     resampled = _resample(measures, blocks)
     once = np.ones((1, n_groups), dtype=np.int32)
     figures = {}
     for name, measure in measures.items():
         value = float(measure(once)[0])
         low, high = _interval(name, value, resampled[name], confidence, n_groups)
-        figures[name] = Figure(None if math.isnan(value) else value, low, high, outcomes.n_clips, outcomes.caveat)
+        figures[name] = Figure(None if math.isnan(value) else value, low, high, n_clips, caveat)
     return figures
 
 

@@ -78,6 +78,8 @@ _OPERATOR_NAMES = {
     50: "LOG_SOFTMAX",
     73: "LOG",
     114: "QUANTIZE",
+    131: "RFFT2D",
+    135: "COMPLEX_ABS",
 }
 
 

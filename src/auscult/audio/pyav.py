@@ -25,7 +25,7 @@ from auscult.extras import require_extra
 from auscult.records import AudioInfo, FloatArray
 
 #: Only these demuxers may look at a file: others (HLS, concat, DASH) would open further files and addresses.
-_FORMATS = (
+FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,avi,asf,flv,mpegts,mpeg,ogg,wav,w64,aiff,caf,amr,ac3,eac3,mp3,wv,ape,"
     "tta,flac,au"
 )
@@ -50,7 +50,7 @@ class PyavReader:
         try:
             self._container = av.open(
                 source.file,
-                options={"format_whitelist": _FORMATS, "protocol_whitelist": "none"},
+                options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
                 **_titles_in_any_encoding(av.__version__),
             )
         except self._errors as error:
@@ -118,7 +118,7 @@ class PyavReader:
     def _decode(self) -> Iterator[FloatArray]:
         try:
             for frame in self._container.decode(self._stream):
-                block = _as_float(frame)
+                block = frame_samples(frame)
                 if frame.sample_rate != self.info.sample_rate or block.shape[1] != self.info.n_channels:
                     raise InputError(
                         self.name,
@@ -142,7 +142,7 @@ def _titles_in_any_encoding(version: str) -> dict[str, str]:
     return {"metadata_errors": "ignore"} if int(version.partition(".")[0]) < 19 else {}
 
 
-def _as_float(frame: Any) -> FloatArray:
+def frame_samples(frame: Any) -> FloatArray:
     """A frame of any sample type as float32 `(frames, channels)`."""
     values: np.ndarray[Any, Any] = frame.to_ndarray()
     if frame.format.is_packed:

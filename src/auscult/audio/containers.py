@@ -8,6 +8,7 @@ there decoding tells.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
 HEAD_BYTES = 4096
@@ -22,6 +23,9 @@ _MAX_OGG_PAGE = 27 + 255 + 255 * 255
 #: More chunks than a program writes into a sound; only fragmented MP4, with some each second, may have more.
 #: To follow empty chunks of 8 bytes to the end of 60 MB takes half a minute, and libsndfile 10 s more.
 MAX_CHUNKS = 1 << 16
+
+#: What 32 bits say of more bytes than they can count.
+_TOO_LONG = 0xFFFFFFFF
 
 _MEDIA_STARTS = (
     b"\x1aE\xdf\xa3",  # Matroska, WebM
@@ -128,31 +132,58 @@ def _read_at(file: BinaryIO, offset: int, count: int) -> bytes:
 
 def _riff_end(file: BinaryIO, magic: bytes, size: int) -> int:
     if magic == b"RF64":
-        # The 32-bit sizes are all ones; the chunk "ds64", always first, has the real ones.
-        ds64 = _read_at(file, 12, 24)
-        if len(ds64) == 24 and ds64[:4] == b"ds64":
-            (data_size,) = struct.unpack("<q", ds64[16:24])
-            return _chunk_end(file, size, "<", b"data", long_size=data_size)
-        return 0
+        data_size = rf64_data_size(file)
+        return 0 if data_size is None else _chunk_end(file, size, "<", b"data", long_size=data_size)
     return _chunk_end(file, size, ">" if magic == b"RIFX" else "<", b"data")
 
 
-def _chunk_end(file: BinaryIO, size: int, order: str, wanted: bytes, *, long_size: int | None = None) -> int:
+def chunks(file: BinaryIO, size: int, order: str, *, long_size: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """The chunks of a WAV or AIFF file: name, where the content begins, how long it says it is.
+
+    Parameters
+    ----------
+    size : of the file; the last chunk may promise more
+    order : "<" or ">", of the bytes of numbers
+    long_size : of the chunk "data", where its own 32 bits say that it is too long for them
+
+    Raises
+    ------
+    TooManyChunksError : there are over `MAX_CHUNKS`
+    """
     position = 12
     for _ in range(MAX_CHUNKS):
         if position + 8 > size:
-            return position
+            return
         header = _read_at(file, position, 8)
-        name, length = header[:4], struct.unpack(order + "I", header[4:])[0]
+        name, length = header[:4], int(struct.unpack(order + "I", header[4:])[0])
+        if name == b"data" and length == _TOO_LONG and long_size is not None:
+            length = long_size
+        yield name, position + 8, length
+        position += 8 + length + length % 2
+    raise TooManyChunksError
+
+
+def rf64_data_size(file: BinaryIO) -> int | None:
+    """How long the sound of an RF64 file is, in bytes; None where the file does not say."""
+    # The 32-bit sizes are all ones; the chunk "ds64", always first, has the real ones.
+    ds64 = _read_at(file, 12, 24)
+    if len(ds64) < 24 or ds64[:4] != b"ds64":
+        return None
+    return int(struct.unpack("<q", ds64[16:24])[0])
+
+
+def _chunk_end(file: BinaryIO, size: int, order: str, wanted: bytes, *, long_size: int | None = None) -> int:
+    end = 12
+    for name, start, length in chunks(file, size, order):
         if name == wanted:
-            if length == 0xFFFFFFFF and long_size is not None:
+            if length == _TOO_LONG and long_size is not None:
                 length = long_size
             # Programs that write into a pipe cannot come back to fill in the size, and leave nearly all ones.
             elif length >= 0x7FFF0000 and length > size:
                 return 0
-            return position + 8 + int(length)
-        position += 8 + length + length % 2
-    raise TooManyChunksError
+            return start + length
+        end = start + length + length % 2
+    return end
 
 
 def _w64_end(file: BinaryIO, size: int) -> int:

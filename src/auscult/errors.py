@@ -31,6 +31,7 @@ InputErrorKind = Literal[
     "not_finite",  # NaN or infinity among the samples
     "too_large",  # over the limit for downloads
     "unreachable",  # a URL that did not answer
+    "crashes",  # a native library ends the process that decodes it
     "invalid",  # an array or option that does not describe a sound
 ]
 

@@ -8,17 +8,19 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from auscult.audio import AUDIO_SUFFIXES, find_audio_files, find_files
+from auscult.archive.finding import find_sources, parse_since
 from auscult.errors import AuscultError, InputError, OutputError, UsageError
-from auscult.features import PICTURE_SUFFIXES
 
 if TYPE_CHECKING:
     from auscult.metrics import Figure
 
+T = TypeVar("T")
 # The widest that text gets, and the part of it that names take, where values stand beside them.
 MAX_COLUMNS = 100
 NAME_COLUMNS = 16
@@ -159,52 +161,102 @@ def check_at_least_one(option: str, value: int | None) -> None:
         raise UsageError(f"{option} must be at least 1. Got {value} instead.")
 
 
-def gather_sources(files: Iterable[str], files_from: str | None) -> tuple[list[str], list[InputError]]:
-    """Files and URLs to work on, in order: those named, those in folders named, those listed in a file or stdin.
-
-    A folder whose name ends like a sound is left as it is: it is a mistake that should be named, not searched.
+def gather_sources(
+    files: Iterable[str], files_from: str | None, since: str | None = None
+) -> tuple[list[str], list[InputError]]:
+    """What `each_source` gives, all at once.
 
     Returns
     -------
     sources : never empty where there is no problem
-    problems : folders that hold no sound or cannot be read
+    problems : folders that hold no sound or cannot be read, and patterns that nothing is like
+    """
+    found = list(each_source(files, files_from, since))
+    return [one for one in found if isinstance(one, str)], [one for one in found if isinstance(one, InputError)]
+
+
+def each_source(files: Iterable[str], files_from: str | None, since: str | None = None) -> Iterator[str | InputError]:
+    """What to work on, one after the other: what is named, found in folders, like a pattern, or in a list.
+
+    See `archive.find_sources`. Of a list, lines are read as they are needed: a program may still be writing it.
+
+    Parameters
+    ----------
+    files : names from the command line
+    files_from : a file with a name a line, or "-" for standard input
+    since : a date, or how long ago; see `archive.parse_since`
 
     Raises
     ------
-    UsageError : nothing was named, or the list cannot be read
+    UsageError : at once, where nothing was named, the list cannot be read, or `since` is no time
     """
-    sources: list[str] = []
-    problems: list[InputError] = []
-    for name in [*files, *_listed(files_from)]:
-        if not os.path.isdir(name) or Path(name).suffix.lower() in AUDIO_SUFFIXES:
-            sources.append(name)
-            continue
-        try:
-            sources += _sounds_in(name)
-        except InputError as problem:
-            problems.append(problem)
-    if not sources and not problems:
+    earliest = None if since is None else parse_since(since)
+    return find_sources(each_name(files, files_from), since=earliest)
+
+
+def each_name(files: Iterable[str], files_from: str | None) -> Iterator[str]:
+    """What was named: see `each_source`, which says what is meant by it."""
+    names = chain(files, _listed(files_from))
+    first = next(names, None)
+    if first is None:
         raise UsageError("No sound was named; give files, folders, URLs, or a list with --files-from FILE.")
-    return sources, problems
+    return chain([first], names)
 
 
-def _sounds_in(folder: str) -> list[str]:
-    """The sounds of a folder; where it holds none, its pictures, which some models take."""
-    found = [str(file) for file in find_audio_files(folder) or find_files(folder, PICTURE_SUFFIXES)]
-    if not found:
-        raise InputError(folder, "empty", "this folder holds no sound", "name a folder with recordings in it")
-    return found
+class InPlace:
+    """Works on what `each_source` gives, and puts what is wrong with a folder where its sounds would have come.
+
+    Examples
+    --------
+    >>> empty = InputError("b", "empty", "this folder holds no sound", "name another")
+    >>> places = InPlace(iter(["a", empty, "c"]))
+    >>> [str(one) for one in places.filled(name.upper() for name in places.sources())]
+    ['A', 'b: this folder holds no sound; name another', 'C']
+    """
+
+    def __init__(self, found: Iterable[str | InputError]) -> None:
+        self._found = found
+        self._problems: deque[tuple[int, InputError]] = deque()
+        self._n_given = 0
+
+    def sources(self) -> Iterator[str]:
+        """Those that can be worked on."""
+        for one in self._found:
+            if isinstance(one, InputError):
+                self._problems.append((self._n_given, one))
+            else:
+                self._n_given += 1
+                yield one
+
+    def filled(self, outcomes: Iterable[T], ends: Callable[[T], bool] = lambda _: True) -> Iterator[T | InputError]:
+        """`outcomes` with the problems in their places; `ends` says which outcome is the last of its source."""
+        n_done = 0
+        for outcome in outcomes:
+            while self._problems and self._problems[0][0] <= n_done:
+                yield self._problems.popleft()[1]
+            yield outcome
+            n_done += ends(outcome)
+        for _, problem in self._problems:
+            yield problem
 
 
-def _listed(files_from: str | None) -> list[str]:
+def _listed(files_from: str | None) -> Iterator[str]:
     """Names, one a line, as bytes that the file system knows, whether they are UTF-8 or not."""
     if files_from is None:
-        return []
+        return iter(())
     try:
-        content = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
+        file = sys.stdin.buffer if files_from == "-" else open(files_from, "rb")  # noqa: SIM115 - `_names` closes it
+        # Whether it can be read is known now, before any work.
+        first = file.readline()
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--files-from {files_from}: cannot be read ({error}); give a text file, a name a line, or - for stdin."
         ) from error
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    return [os.fsdecode(line.removesuffix(b"\r")) for line in lines if line.strip()]
+    return _names(first.removeprefix(b"\xef\xbb\xbf"), file)
+
+
+def _names(first: bytes, file: BinaryIO) -> Iterator[str]:
+    with nullcontext() if file is sys.stdin.buffer else file:
+        for line in chain([first], file):
+            if line.strip():
+                yield os.fsdecode(line.rstrip(b"\n").removesuffix(b"\r"))

@@ -4,7 +4,7 @@ Read `capture.py` first: it takes blocks from an input and keeps the newest of t
 """
 
 from auscult.audio.live.blocks import ALWAYS_LIVE_S, NEVER_LIVE_S, Lapse, LiveBlock, LiveInput
-from auscult.audio.live.capture import Capture
+from auscult.audio.live.capture import BACKLOG_S, Capture
 from auscult.audio.live.levels import Levels
 
-__all__ = ["ALWAYS_LIVE_S", "NEVER_LIVE_S", "Capture", "Lapse", "Levels", "LiveBlock", "LiveInput"]
+__all__ = ["ALWAYS_LIVE_S", "BACKLOG_S", "NEVER_LIVE_S", "Capture", "Lapse", "Levels", "LiveBlock", "LiveInput"]

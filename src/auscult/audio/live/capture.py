@@ -18,6 +18,8 @@ from dataclasses import replace
 from auscult.audio.live.blocks import ALWAYS_LIVE_S, Lapse, LiveBlock, LiveInput
 from auscult.audio.live.levels import Meter
 
+#: Sound that may wait to be heard, unless another length is asked for.
+BACKLOG_S = 5.0
 #: Sound that comes this far ahead of the clock is a burst, not an overload: there is time to wait for room.
 _BURST_S = 0.5
 OVERLOAD = "overload"
@@ -107,7 +109,9 @@ class Capture:
     meter : levels of what comes in
     """
 
-    def __init__(self, source: LiveInput, *, backlog_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, source: LiveInput, *, backlog_s: float = BACKLOG_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.source = source
         self.meter = Meter()
         self._ring = RingBuffer(backlog_s)

@@ -55,8 +55,8 @@ def distinct_stems(sources: Iterable[str]) -> dict[str, str]:
     return {source: stem if count[stem] == 1 else source for source, stem in stems.items()}
 
 
-def safe_name(text: str) -> str:
-    """Text as a part of a file name on any system, at most `MAX_NAME_BYTES` long; never empty.
+def safe_name(text: str, *, max_bytes: int = MAX_NAME_BYTES) -> str:
+    """Text as a part of a file name on any system, at most `max_bytes` (16 or more) long in UTF-8; never empty.
 
     Examples
     --------
@@ -67,10 +67,10 @@ def safe_name(text: str) -> str:
     if not name or _RESERVED.match(name):
         name = f"_{name}"
     encoded = name.encode("utf-8")
-    if len(encoded) <= MAX_NAME_BYTES:
+    if len(encoded) <= max_bytes:
         return name
     digest = hashlib.sha256(encoded).hexdigest()[:8]
-    return encoded[: MAX_NAME_BYTES - 9].decode("utf-8", "ignore") + "-" + digest
+    return encoded[: max_bytes - 9].decode("utf-8", "ignore") + "-" + digest
 
 
 def _below_common_folder(sources: list[str]) -> dict[str, PurePosixPath]:

@@ -5,30 +5,41 @@
     source -> blocks of mono sound, at the model's rate -> windows -> scores -> scores of the sound -> labels
               audio.iter_waveform                    WindowCutter  Runner.run   aggregate_windows  Shortlist
 
-Everything streams: of a sound, however long, a few blocks and windows are in memory at a time, and its
-scores. `scoring.py` does it, on several threads; here is what users call.
+Everything streams: of a sound, however long, a few blocks and windows are in memory at a time, and of a
+`Result` its scores. `scoring.py` does it, on several threads; here is what users call.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from auscult.audio import load_waveform, plan_windows
-from auscult.decide import NOT_GIVEN, Count, Names, Selection, Shortlist, Threshold, check_count
+from auscult.decide import (
+    NOT_GIVEN,
+    Count,
+    EventFinder,
+    EventOptions,
+    Names,
+    Selection,
+    Shortlist,
+    Threshold,
+    check_count,
+)
 from auscult.errors import InputError, UsageError
 from auscult.features import FeatureSpec, log_mel
+from auscult.in_order import in_order
 from auscult.models.modelspec import ModelSpec
 from auscult.models.runners import OpenOptions, Runner, open_runner
-from auscult.records import FloatArray, Label
-from auscult.result import Excerpt, ModelId, Result, WindowPredictions
-from auscult.scoring import Scoring, as_excerpt
+from auscult.records import Event, FloatArray, Label
+from auscult.result import Excerpt, Heard, ModelId, Result, WindowPredictions, WindowValues
+from auscult.scoring import Scoring, as_excerpt, attempt
+from auscult.streaming import STREAM_NAME, Stream
 
 if TYPE_CHECKING:
     from auscult.scoring import AnySource
@@ -36,10 +47,21 @@ if TYPE_CHECKING:
     _Several: TypeAlias = "list[AnySource] | tuple[AnySource, ...]"
     _Answer: TypeAlias = list[dict[str, Any]]
 
-__all__ = ["Classifier", "Excerpt", "ModelId", "Result", "WindowPredictions", "available_cores", "load"]
+__all__ = [
+    "Classifier",
+    "Excerpt",
+    "Heard",
+    "ModelId",
+    "Result",
+    "WindowPredictions",
+    "WindowValues",
+    "available_cores",
+    "load",
+]
 
-
+T = TypeVar("T")
 DEFAULT_SELECTION = Selection()
+DEFAULT_EVENTS = EventOptions()
 
 
 def load(
@@ -215,16 +237,22 @@ class Classifier:
             raise UsageError(f"The 'on_error' parameter must be 'raise' or 'return'. Got {on_error!r} instead.")
         is_list = isinstance(sources, list | tuple)
         answers = self.classify_many(
-            sources if is_list else [sources], top_k=top_k, score_threshold=score_threshold, allow=allow, deny=deny
+            sources if is_list else [sources],
+            top_k=top_k,
+            score_threshold=score_threshold,
+            allow=allow,
+            deny=deny,
+            keep_windows=False,
         )
         outcomes: list[_Answer | InputError] = []
-        for outcome in answers:
-            if isinstance(outcome, InputError):
-                if on_error == "raise":
-                    raise outcome
-                outcomes.append(outcome)
-            else:
-                outcomes.append([prediction.to_dict() for prediction in outcome.predictions])
+        with closing(answers):
+            for outcome in answers:
+                if isinstance(outcome, InputError):
+                    if on_error == "raise":
+                        raise outcome
+                    outcomes.append(outcome)
+                else:
+                    outcomes.append([prediction.to_dict() for prediction in outcome.predictions])
         return outcomes if is_list else outcomes[0]
 
     def classify(
@@ -263,7 +291,8 @@ class Classifier:
         allow: Names = NOT_GIVEN,
         deny: Names = NOT_GIVEN,
         workers: int | None = None,
-    ) -> Iterator[Result | InputError]:
+        keep_windows: bool = True,
+    ) -> Generator[Result | InputError, None, None]:
         """Results in the order of the sources, as they are asked for; a sound that fails gives its error.
 
         `sources` is read a little ahead of what was taken, so it may be endless.
@@ -274,17 +303,187 @@ class Classifier:
         top_k, score_threshold, allow, deny : as for `classify`
         workers : sounds, and groups of windows, worked on at once; None: one for each core this process may
             use
+        keep_windows : whether results hold the scores of each window. Without them a sound may last for days: only
+            `Result.predictions` and `sound_scores` can be asked for then.
 
         Raises
         ------
         ModelFileError : where the model itself fails; an `InputError` is returned instead
         UsageError : `sources` is a single one, or an option is not what stands above
         """
-        _check_several(sources)
-        check_count("workers", workers)
         selection = self._selection.changed(top_k=top_k, score_threshold=score_threshold, allow=allow, deny=deny)
         shortlist = self._shortlist if selection is self._selection else self._shortlist_of(selection)
-        return self._in_order(sources, shortlist, workers or available_cores())
+
+        def result(scoring: Scoring, source: AnySource) -> Iterator[Result]:
+            yield scoring.result(source, shortlist, keep_windows=keep_windows)
+
+        return self._each(sources, result, workers)
+
+    def window_scores(
+        self, sources: Iterable[AnySource], *, output: str = "scores", workers: int | None = None
+    ) -> Generator[WindowValues | Heard | InputError, None, None]:
+        """What the model gives for each window, in the order of the sources and of time, in constant memory.
+
+        Of each sound come its windows, a few at a time, then a `Heard`; or, as soon as something is wrong with it, an
+        `InputError`. `sources` is read a little ahead of what was taken, so it may be endless.
+
+        Parameters
+        ----------
+        sources : see `Classifier`
+        output : what is given for a window: "scores", "embedding", or whatever else the model has
+        workers : as for `classify_many`
+
+        Raises
+        ------
+        ModelFileError : where the model itself fails
+        UsageError : `sources` is a single one, or the model has no such output
+        """
+        self._check_output(output)
+        return self._each(sources, lambda scoring, source: scoring.heard(source, output), workers)
+
+    def detect(
+        self,
+        source: AnySource,
+        options: EventOptions = DEFAULT_EVENTS,
+        *,
+        allow: Names = NOT_GIVEN,
+        deny: Names = NOT_GIVEN,
+    ) -> Generator[Event, None, None]:
+        """What is heard when, each event as soon as it is certain: of a day-long file the first come at once.
+
+        Parameters
+        ----------
+        source : see `Classifier`
+        options : when scores make an event
+        allow, deny : which labels may be events, see `decide.Selection`; what is not given is as it was for `load`. A
+            label that stands for sounds unlike all classes is none, unless `allow` names it.
+
+        Yields
+        ------
+        Events in the order of their ends
+
+        Raises
+        ------
+        InputError : where the sound cannot be used
+        UsageError : an option is not what stands above
+        """
+        return self._events_alone(self.detect_many([source], options, allow=allow, deny=deny))
+
+    @staticmethod
+    def _events_alone(found: Generator[Event | Heard | InputError, None, None]) -> Generator[Event, None, None]:
+        with closing(found):
+            for one in found:
+                if isinstance(one, InputError):
+                    raise one
+                if isinstance(one, Event):
+                    yield one
+
+    def detect_many(
+        self,
+        sources: Iterable[AnySource],
+        options: EventOptions = DEFAULT_EVENTS,
+        *,
+        allow: Names = NOT_GIVEN,
+        deny: Names = NOT_GIVEN,
+        workers: int | None = None,
+    ) -> Generator[Event | Heard | InputError, None, None]:
+        """What is heard when in each of many sounds, in their order, in constant memory.
+
+        Of each sound come its events, then a `Heard`; or, as soon as something is wrong with it, an `InputError`.
+        `sources` is read a little ahead of what was taken, so it may be endless.
+
+        Parameters
+        ----------
+        sources : see `Classifier`
+        options, allow, deny : as for `detect`
+        workers : as for `classify_many`
+
+        Raises
+        ------
+        ModelFileError : where the model itself fails
+        UsageError : `sources` is a single one, or an option is not what stands above
+        """
+        if not self.spec.takes_sound:
+            raise UsageError(f"The model {self.spec.name!r} takes pictures, in which nothing has a time.")
+        finder = self._event_finder(options, allow, deny)
+
+        def detected(scoring: Scoring, source: AnySource) -> Iterator[Event | Heard]:
+            events = finder(scoring.name(source))
+            for part in scoring.heard(source, "scores"):
+                if isinstance(part, Heard):
+                    yield from events.finish()
+                    yield part
+                else:
+                    yield from events.push(part.windows, part.values)
+
+        return self._each(sources, detected, workers)
+
+    def stream(
+        self,
+        sample_rate: int,
+        options: EventOptions = DEFAULT_EVENTS,
+        *,
+        channels: int | None = None,
+        source: str = STREAM_NAME,
+        top_k: Count = NOT_GIVEN,
+        score_threshold: Threshold = NOT_GIVEN,
+        allow: Names = NOT_GIVEN,
+        deny: Names = NOT_GIVEN,
+    ) -> Stream:
+        """For sound that arrives in blocks: an object that they are pushed into, and windows and events come out of.
+
+        What comes out is what `classify` and `detect` say of a file of the same samples, to the last bit, for any sizes
+        of blocks.
+
+        Parameters
+        ----------
+        sample_rate : Hz, of the blocks; any, they are resampled
+        options, allow, deny : as for `detect`
+        channels : of the blocks; None: as many as the first has
+        source : name of the stream, in events and messages
+        top_k, score_threshold : with `allow` and `deny`, which labels `StreamWindow.predictions` names
+
+        Raises
+        ------
+        UsageError : an option is not what stands above, or the model takes pictures only
+        """
+        if not self.spec.takes_sound:
+            raise UsageError(f"The model {self.spec.name!r} takes pictures; sound cannot be streamed to it.")
+        selection = self._selection.changed(top_k=top_k, score_threshold=score_threshold, allow=allow, deny=deny)
+        return Stream(
+            self._runner,
+            self._shortlist_of(selection),
+            self._event_finder(options, allow, deny),
+            sample_rate=sample_rate,
+            channels=channels,
+            source=source,
+        )
+
+    def _event_finder(self, options: EventOptions, allow: Names, deny: Names) -> Callable[[str], EventFinder]:
+        """What makes a finder for a sound of a name; made once for all, so that wrong options are refused at once."""
+        spec, head = self.spec, self.spec.heads[0]
+        selection = self._selection.changed(top_k=None, score_threshold=NOT_GIVEN, allow=allow, deny=deny)
+        columns = selection.shortlist(head.labels).columns
+        if selection.allow is None and head.unknown is not None:
+            columns = tuple(column for column in columns if head.labels[column].id != head.unknown.label)
+        own = head.thresholds
+        if selection.score_threshold is not None:
+            own = (selection.score_threshold,) * len(head.labels)
+
+        def finder(source: str) -> EventFinder:
+            return EventFinder(
+                source,
+                head.labels,
+                columns,
+                options,
+                thresholds=own,
+                sample_rate=spec.sample_rate,
+                window_samples=spec.window_samples,
+                hop_samples=spec.hop_samples,
+            )
+
+        finder("")
+        return finder
 
     def embed(self, source: AnySource) -> FloatArray:
         """What the model makes of each window before it decides: a vector in which like sounds lie close.
@@ -302,14 +501,10 @@ class Classifier:
         InputError : where the sound cannot be used
         UsageError : where the model has no embedding
         """
-        if "embedding" not in self._runner.outputs:
-            raise UsageError(
-                f"The model {self.spec.name!r} has no embedding: it gives {', '.join(self._runner.outputs)}; "
-                "choose another model, such as 'yamnet'."
-            )
-        with Scoring(self._runner, self._shortlist, available_cores()) as scoring:
-            _, values = scoring.rows(as_excerpt(source, self.spec.sample_rate), "embedding")
-        return values
+        self._check_output("embedding")
+        with Scoring(self._runner, available_cores()) as scoring:
+            parts = list(scoring.parts(as_excerpt(source, self.spec.sample_rate), "embedding"))
+        return np.concatenate([part.values for part in parts])
 
     def spectrogram(self, source: AnySource) -> FloatArray:
         """The log-mel spectrogram that the model makes of a sound. The whole sound is in memory for it.
@@ -351,23 +546,34 @@ class Classifier:
         head = self.spec.heads[0]
         return selection.shortlist(head.labels, head.thresholds)
 
+    def _check_output(self, output: str) -> None:
+        if output not in self._runner.outputs:
+            raise UsageError(
+                f"The model {self.spec.name!r} has no {output}: it gives {', '.join(self._runner.outputs)}; "
+                "choose another model, such as 'yamnet'."
+            )
+
+    def _each(
+        self,
+        sources: Iterable[AnySource],
+        work: Callable[[Scoring, AnySource], Iterator[T]],
+        workers: int | None,
+    ) -> Generator[T | InputError, None, None]:
+        _check_several(sources)
+        check_count("workers", workers)
+        return self._in_order(sources, work, workers or available_cores())
+
     def _in_order(
-        self, sources: Iterable[AnySource], shortlist: Shortlist, workers: int
-    ) -> Iterator[Result | InputError]:
-        scoring = Scoring(self._runner, shortlist, workers)
-        pending: deque[Future[Result | InputError]] = deque()
-        with ThreadPoolExecutor(workers) as sounds, scoring:
-            try:
-                for source in sources:
-                    pending.append(sounds.submit(scoring.attempt, source))
-                    if len(pending) > 2 * workers:
-                        yield pending.popleft().result()
-                while pending:
-                    yield pending.popleft().result()
-            finally:
+        self, sources: Iterable[AnySource], work: Callable[[Scoring, AnySource], Iterator[T]], workers: int
+    ) -> Generator[T | InputError, None, None]:
+        with Scoring(self._runner, workers) as scoring:
+            yield from in_order(
+                sources,
+                lambda source: attempt(source, lambda one: work(scoring, one)),
+                workers=workers,
                 # Also where an error, Ctrl-C or an end of interest comes in the middle of a long sound.
-                scoring.stop.set()
-                sounds.shutdown(cancel_futures=True)
+                stopping=scoring.stop.set,
+            )
 
 
 def _check_several(sources: Any) -> None:

@@ -213,7 +213,9 @@ def evaluate(
     with progress("Evaluating", len(clips), quiet=quiet) as advance:
         sounds = (_sound(clip, model.spec, decoded) for clip in clips)
         # All labels, whatever the classifier names for others: figures are of what the model says.
-        answers = model.classify_many(sounds, top_k=None, score_threshold=0.0, allow=None, deny=None)
+        answers = model.classify_many(
+            sounds, top_k=None, score_threshold=0.0, allow=None, deny=None, keep_windows=False
+        )
         for clip, outcome in zip(clips, answers, strict=True):
             outcomes.append(_of_file(clip, outcome))
             advance()

@@ -16,7 +16,7 @@ from auscult.features import FeatureSpec, log_mel, preset
 from auscult.features.mel import band_edges_hz
 from auscult.models.modelspec import ModelSpec
 from auscult.models.pictures import open_picture
-from auscult.records import FloatArray, Prediction, Scores
+from auscult.records import FloatArray, Prediction, Scores, Window
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,6 +71,24 @@ class WindowPredictions:
 
 
 @dataclass(frozen=True, eq=False)
+class WindowValues:
+    """What a model gives for some windows of a sound, in order of time: float32 (windows, columns)."""
+
+    source: str
+    windows: tuple[Window, ...]
+    values: FloatArray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A sound has been heard to its end: how long it is, and in how many windows."""
+
+    source: str
+    duration_s: float
+    n_windows: int
+
+
+@dataclass(frozen=True, eq=False)
 class Result:
     """What a model says of one sound.
 
@@ -81,7 +99,7 @@ class Result:
         windows then count its columns
     sample_rate : Hz, of the model; `scores.windows` counts in its samples
     model : which model it was
-    scores : of each window, all labels
+    scores : of each window, all labels; not where `classify_many` was told not to keep them
     sound_scores : of the whole sound, float32 (classes,), in the order of `scores.labels`
     shortlist : which labels `predictions` and `windows` name; the scores hold all
     """
@@ -90,11 +108,25 @@ class Result:
     duration_s: float | None
     sample_rate: int
     model: ModelId
-    scores: Scores = field(repr=False)
     sound_scores: FloatArray = field(repr=False)
     shortlist: Shortlist = field(repr=False)
+    _scores: Scores | None = field(repr=False)
     _excerpt: Excerpt = field(repr=False)
     _spec: ModelSpec = field(repr=False)
+
+    @property
+    def scores(self) -> Scores:
+        """What the model says of each window.
+
+        Raises
+        ------
+        UsageError : they were not kept
+        """
+        if self._scores is None:
+            raise UsageError(
+                f"{self.source}: the scores of its windows were not kept; classify it with keep_windows=True."
+            )
+        return self._scores
 
     @cached_property
     def predictions(self) -> tuple[Prediction, ...]:

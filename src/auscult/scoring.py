@@ -1,30 +1,30 @@
 """From a sound to the scores of its windows, on several threads: the engine of `classifier.py`.
 
 A thread takes a sound from its file to its windows and hands them on in groups, which other threads compute;
-it computes the last group itself, and puts the answers together in order. So one day-long file keeps all
-cores busy, and so do ten thousand short ones. A window's scores depend on nothing but its samples (see
-`models.runners`): neither the number of threads, nor how windows are grouped, nor what else is classified
-changes a bit of them.
+it computes the last group itself, and gives the answers on in order of time, as they come. So one day-long
+file keeps all cores busy, and so do ten thousand short ones, and no more than a few groups of a sound are in
+memory. A window's scores depend on nothing but its samples (see `models.runners`): neither the number of
+threads, nor how windows are grouped, nor what else is classified changes a bit of them.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from auscult.audio import WindowCutter, iter_waveform, source_name
-from auscult.decide import Shortlist, aggregate_windows
+from auscult.decide import Shortlist, WindowAggregate
 from auscult.errors import InputError, MissingExtraError
 from auscult.models.pictures import brightness, cut_picture, form_of, open_picture
 from auscult.models.runners import Runner
 from auscult.records import FloatArray, Scores, Window
-from auscult.result import Excerpt, ModelId, Result
+from auscult.result import Excerpt, Heard, ModelId, Result, WindowValues
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,16 +38,16 @@ GROUP_SAMPLES = 2**18
 # How far scores may lie outside [0, 1] by rounding.
 SCORE_SLACK = 1e-6
 
+T = TypeVar("T")
 _Group = list[tuple[Window, FloatArray]]
 
 
 class Scoring:
-    """One call of a classifier: how a sound becomes its result, and the threads that compute windows."""
+    """One call of a classifier: how sounds become what is asked for, and the threads that compute windows."""
 
-    def __init__(self, runner: Runner, shortlist: Shortlist, workers: int) -> None:
+    def __init__(self, runner: Runner, workers: int) -> None:
         self._runner = runner
         self._spec = runner.spec
-        self._shortlist = shortlist
         self._max_ahead = 2 * workers
         # A single worker has no one to hand windows to.
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
@@ -56,62 +56,81 @@ class Scoring:
     def __enter__(self) -> Scoring:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        if self._pool is not None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        # Where it was dropped in the middle, nobody may wait for threads (see `in_order`): they end by themselves.
+        if self._pool is not None and kind is not GeneratorExit:
             self._pool.shutdown(cancel_futures=True)
 
-    def attempt(self, source: AnySource) -> Result | InputError:
-        """The result of one sound, or what is wrong with it."""
-        try:
-            return self._result(source)
-        except InputError as error:
-            return error
-        except MissingExtraError as error:
-            # A format that only an optional package reads: one such file must not stop the others.
-            problem, _, next_step = str(error).partition("; ")
-            return InputError(_name(source), "unsupported", problem, next_step)
-
-    def _result(self, source: AnySource) -> Result:
+    def result(self, source: AnySource, shortlist: Shortlist, *, keep_windows: bool) -> Result:
+        """What the model says of one sound; without `keep_windows`, in memory that does not grow with the sound."""
         excerpt = as_excerpt(source, self._spec.sample_rate)
-        name = _name(source)
         head = self._spec.heads[0]
-        windows, values = self.rows(excerpt, "scores")
-        values = _checked(values, name)
+        whole = WindowAggregate(head.aggregate)
+        kept: list[WindowValues] = []
+        for part in self.scores(excerpt):
+            whole.push(part.values)
+            end = part.windows[-1].end
+            if keep_windows:
+                kept.append(part)
         return Result(
-            source=name,
-            duration_s=windows[-1].end / self._spec.sample_rate if self._spec.takes_sound else None,
+            source=source_name(excerpt.source),
+            duration_s=end / self._spec.sample_rate if self._spec.takes_sound else None,
             sample_rate=self._spec.sample_rate,
             model=ModelId(self._spec.name, self._runner.digest, head.name if len(self._spec.heads) > 1 else None),
-            scores=Scores(head.labels, tuple(windows), values, self._spec.sample_rate),
-            sound_scores=aggregate_windows(values, head.aggregate),
-            shortlist=self._shortlist,
+            sound_scores=whole.finish(),
+            shortlist=shortlist,
+            _scores=self._together(kept) if kept else None,
             _excerpt=excerpt,
             _spec=self._spec,
         )
 
-    def rows(self, excerpt: Excerpt, output: str) -> tuple[list[Window], FloatArray]:
-        """The windows of a sound, and what the model gives for each of them: float32 (windows, columns)."""
-        if self._spec.picture is not None and (found := self._picture_rows(excerpt, output)) is not None:
-            return found
-        windows: list[Window] = []
-        parts: list[FloatArray] = []
-        pending: deque[Future[FloatArray]] = deque()
+    def _together(self, parts: list[WindowValues]) -> Scores:
+        windows = tuple(window for part in parts for window in part.windows)
+        values = np.concatenate([part.values for part in parts])
+        return Scores(self._spec.heads[0].labels, windows, values, self._spec.sample_rate)
+
+    def name(self, source: AnySource) -> str:
+        return source_name(as_excerpt(source, self._spec.sample_rate).source)
+
+    def heard(self, source: AnySource, output: str) -> Iterator[WindowValues | Heard]:
+        """What the model gives for the windows of one sound, and when all are through, how much that was."""
+        excerpt = as_excerpt(source, self._spec.sample_rate)
+        n_windows = 0
+        for part in self.scores(excerpt) if output == "scores" else self.parts(excerpt, output):
+            n_windows += len(part.windows)
+            end = part.windows[-1].end
+            yield part
+        yield Heard(source_name(excerpt.source), end / self._spec.sample_rate, n_windows)
+
+    def scores(self, excerpt: Excerpt) -> Iterator[WindowValues]:
+        """`parts` with scores that are seen to be scores."""
+        for part in self.parts(excerpt, "scores"):
+            yield replace(part, values=checked_scores(part.values, part.source))
+
+    def parts(self, excerpt: Excerpt, output: str) -> Iterator[WindowValues]:
+        """Of a sound a few windows after the other, with what the model gives for each: float32 (windows, columns)."""
+        if self._spec.picture is not None and (found := self._of_picture(excerpt, output)) is not None:
+            yield found
+            return
+        name = source_name(excerpt.source)
+        pending: deque[tuple[_Group, Future[FloatArray]]] = deque()
         held: _Group = []
         for group in self._groups(excerpt):
             if held and self._pool is not None:
-                pending.append(self._pool.submit(self._run, held, output))
+                pending.append((held, self._pool.submit(self._run, held, output)))
             elif held:
-                parts.append(self._run(held, output))
+                yield _part(name, held, self._run(held, output))
             held = group
-            windows += [window for window, _ in group]
             if len(pending) > self._max_ahead:
-                parts.append(pending.popleft().result())
+                done, future = pending.popleft()
+                yield _part(name, done, future.result())
         last = self._run(held, output)
-        parts += [future.result() for future in pending]
-        return windows, np.concatenate([*parts, last])
+        for done, future in pending:
+            yield _part(name, done, future.result())
+        yield _part(name, held, last)
 
-    def _picture_rows(self, excerpt: Excerpt, output: str) -> tuple[list[Window], FloatArray] | None:
-        """As `rows`, of a picture; None for a sound that the model takes."""
+    def _of_picture(self, excerpt: Excerpt, output: str) -> WindowValues | None:
+        """As `parts`, of a picture; None for a sound that the model takes."""
         spec, name = self._spec, source_name(excerpt.source)
         picture = open_picture(excerpt.source, name)
         if picture is None and spec.takes_sound:
@@ -133,7 +152,7 @@ class Scoring:
             )
         windows, pictures = cut_picture(brightness(picture, spec.picture, form_of(spec), name), picture, spec)
         runner: Any = self._runner  # one of pictures has `run_pictures`
-        return windows, runner.run_pictures(pictures)[output]
+        return WindowValues(name, tuple(windows), runner.run_pictures(pictures)[output])
 
     def _groups(self, excerpt: Excerpt) -> Iterator[_Group]:
         """The windows of a sound, as many at a time as make `GROUP_SAMPLES`."""
@@ -173,11 +192,23 @@ def as_excerpt(source: AnySource, sample_rate: int) -> Excerpt:
     return Excerpt(whole) if part is None else replace(part, source=whole)
 
 
-def _name(source: AnySource) -> str:
-    return source_name(as_excerpt(source, 1).source)
+def attempt(source: AnySource, work: Callable[[AnySource], Iterator[T]]) -> Iterator[T | InputError]:
+    """What `work` gives for one sound, and what is wrong with the sound, if anything, as the last."""
+    try:
+        yield from work(source)
+    except InputError as error:
+        yield error
+    except MissingExtraError as error:
+        # A format that only an optional package reads: one such file must not stop the others.
+        problem, _, next_step = str(error).partition("; ")
+        yield InputError(source_name(as_excerpt(source, 1).source), "unsupported", problem, next_step)
 
 
-def _checked(values: FloatArray, source: str) -> FloatArray:
+def _part(name: str, group: _Group, values: FloatArray) -> WindowValues:
+    return WindowValues(name, tuple(window for window, _ in group), values)
+
+
+def checked_scores(values: FloatArray, source: str) -> FloatArray:
     """Scores within [0, 1], without what rounding put outside."""
     if not bool(((values >= -SCORE_SLACK) & (values <= 1 + SCORE_SLACK)).all()):
         raise InputError(

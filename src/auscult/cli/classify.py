@@ -67,7 +67,7 @@ def classify(
     classifier = opening.load(model, top_k=top_k, for_people=not (json or csv), quiet=quiet)
     printer = _json_printer if json else _csv_printer() if csv else _text_printer
     n_done = n_failed = 0
-    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs)):
+    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs, keep_windows=windows)):
         if isinstance(outcome, InputError):
             n_failed += 1
             say_error(str(outcome))

@@ -16,9 +16,14 @@ from cyclopts import App, CycloptsError, Parameter
 from auscult.cli.classify import classify
 from auscult.cli.data import data
 from auscult.cli.demo import demo
+from auscult.cli.detect import detect
+from auscult.cli.embed import embed
 from auscult.cli.evaluate import evaluate
+from auscult.cli.listen import listen
+from auscult.cli.mix import mix
 from auscult.cli.models import models
 from auscult.cli.output import say_error
+from auscult.cli.search import search
 from auscult.cli.spectrogram import spectrogram
 from auscult.cli.train import train
 from auscult.errors import AuscultError
@@ -47,9 +52,14 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(classify, usage="Usage: auscult classify [OPTIONS] FILES...", sort_key=1)
+app.command(detect, usage="Usage: auscult detect [OPTIONS] FILES...", sort_key=2)
+app.command(listen, usage="Usage: auscult listen [OPTIONS] [-|URL]", sort_key=2)
 app.command(train, sort_key=2)
 app.command(evaluate, sort_key=3)
+app.command(embed, usage="Usage: auscult embed [OPTIONS] FILES...", sort_key=4)
+app.command(search, usage="Usage: auscult search [OPTIONS] INDEX QUERY...", sort_key=4)
 app.command(spectrogram, usage="Usage: auscult spectrogram [OPTIONS] FILES...", sort_key=4)
+app.command(mix, usage="Usage: auscult mix [OPTIONS] [SOURCE] -o DIR", sort_key=5)
 app.command(data)
 app.command(models)
 app.command(demo, sort_key=7)

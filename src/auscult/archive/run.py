@@ -166,8 +166,10 @@ def _search(keeping: _Keeping, classifier: Classifier, options: EventOptions, wo
 
 def _try_suspects(keeping: _Keeping, choice: ModelChoice, options: EventOptions, workers: int | None) -> None:
     suspects = keeping.journal.suspects()
+    if not suspects:
+        return
     tried = try_alone([one.source for one in suspects], choice, options, workers=workers)
-    with closing(tried):  # type: ignore[type-var]  # it is a generator
+    with closing(tried):
         for index, one in tried:
             if isinstance(one, Begun):
                 keeping.begin(suspects[index])

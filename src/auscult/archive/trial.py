@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ Tried = Begun | Event | Heard | InputError | Crashed | Unclear
 
 def try_alone(
     sources: Sequence[str], choice: ModelChoice, options: EventOptions, *, workers: int | None
-) -> Iterator[tuple[int, Tried]]:
+) -> Generator[tuple[int, Tried], None, None]:
     """What `Classifier.detect_many` gives, with the index of the source, in processes that may end at any of them.
 
     One process takes one source after the other. Where it ends, the source at hand is tried again as the first of a

@@ -103,6 +103,8 @@ HELP_PAGES = (
     "classify",
     "train",
     "evaluate",
+    "embed",
+    "search",
     "spectrogram",
     "models",
     "models show",
@@ -127,6 +129,12 @@ def test_the_version_needs_nothing_heavy() -> None:
 
 def test_the_command_that_classifies_is_light(model: str, sound: str) -> None:
     assert imported_by(COMMAND, "classify", sound, "--model", model, "--json") & HEAVY == set()
+
+
+def test_the_commands_that_search_are_light(model: str, sound: str, tmp_path: Path) -> None:
+    index = str(tmp_path / "index")
+    assert imported_by(COMMAND, "embed", sound, "-m", model, "-o", index, "-q") & HEAVY == set()
+    assert imported_by(COMMAND, "search", index, sound, "--json") & HEAVY == set()
 
 
 def test_the_command_that_shows_a_model_is_light(model: str) -> None:

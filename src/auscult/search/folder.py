@@ -1,0 +1,283 @@
+"""An index on disk: which files it is made of, and how it stays whole whatever happens to the process that writes it.
+
+::
+
+    INDEX/
+      index.json            which model, how its windows lie, which generation of the two files below counts
+      vectors-1.i16         the packed vectors of all windows, one after another (see `vectors`)
+      recordings-1.jsonl    a line a recording: which rows are its, and how its file looked when it was read
+      totals.npy            the sum of the vectors, for the centre; made again where it is absent or old
+
+Both files only grow. Vectors are on the disk before the line of their recording is, and what no line speaks for is cut
+off by the next writer: so a kill costs the recordings of the last seconds, and nothing that was there before. A later
+line of a recording takes the place of an earlier one. Where many rows belong to no recording any more, the two are
+written anew as the next generation, which counts once `index.json` says so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from auscult.errors import OutputError, UsageError
+from auscult.files import printable, write_text
+from auscult.search.vectors import PACKED_TYPE, PACKING, Packed
+
+FORMAT_VERSION = 1
+LOCK = ".lock"
+DESCRIPTION = "index.json"
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `index.json` says.
+
+    Attributes
+    ----------
+    model, digest : name of the model, and SHA-256 of its file
+    opened_as : what `load` opened it by: a path or a name
+    sample_rate, window_samples, hop_samples : window k begins at sample k * hop
+    dim : of the vectors
+    generation : of the files that count
+    """
+
+    model: str
+    digest: str
+    opened_as: str
+    sample_rate: int
+    window_samples: int
+    hop_samples: int
+    dim: int
+    generation: int = 1
+
+    def to_json(self) -> str:
+        said = {"format_version": FORMAT_VERSION, **asdict(self), "packing": PACKING}
+        return json.dumps(said, indent=2, ensure_ascii=True) + "\n"
+
+
+class Recording(NamedTuple):
+    """A recording of an index. Its file had `size` bytes and was changed at `changed_ns`; -1: that is not known."""
+
+    row: int
+    n_windows: int
+    duration_s: float
+    size: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """The recordings of an index, by their source; in the order of their rows.
+
+    `n_rows` and `n_bytes` are how much of the two files their lines speak for.
+    """
+
+    recordings: dict[str, Recording]
+    n_rows: int
+    n_bytes: int
+
+    @property
+    def n_windows(self) -> int:
+        return sum(one.n_windows for one in self.recordings.values())
+
+
+class Folder:
+    """The folder of an index, and where in it each file lies."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.name = printable(path)
+
+    @property
+    def description(self) -> Path:
+        return self.path / DESCRIPTION
+
+    @property
+    def totals(self) -> Path:
+        return self.path / "totals.npy"
+
+    def vectors(self, generation: int) -> Path:
+        return self.path / f"vectors-{generation}.i16"
+
+    def recordings(self, generation: int) -> Path:
+        return self.path / f"recordings-{generation}.jsonl"
+
+    def describe(self) -> Description:
+        """What is here.
+
+        Raises
+        ------
+        UsageError : no index, a damaged one, or one of a newer format
+        """
+        try:
+            said: Any = json.loads(self.description.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UsageError(f"{self.name}: is no index; make one with: auscult embed FOLDER -o {self.name}") from error
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"{DESCRIPTION} cannot be read ({error})") from error
+        if not isinstance(said, dict) or not isinstance(said.get("format_version"), int):
+            raise self._damaged(f"{DESCRIPTION} is not that of an index")
+        if said["format_version"] > FORMAT_VERSION:
+            raise UsageError(
+                f"{self.name}: was made by a newer auscult (format {said['format_version']}, this one reads up to "
+                f"{FORMAT_VERSION}); upgrade auscult."
+            )
+        try:
+            return _described(said)
+        except (KeyError, ValueError, TypeError) as error:
+            raise self._damaged(f"{DESCRIPTION} lacks or garbles what it should say ({error})") from error
+
+    def write_description(self, description: Description) -> None:
+        write_text(self.description, description.to_json())
+
+    def read_table(self, description: Description) -> Table:
+        """The recordings.
+
+        Raises
+        ------
+        UsageError : the files are damaged
+        """
+        path = self.recordings(description.generation)
+        try:
+            content = path.read_bytes() if path.exists() else b""
+            size = self.vectors(description.generation).stat().st_size if content else 0
+        except OSError as error:
+            raise self._damaged(f"{error.filename} cannot be read ({error.strerror})") from error
+        # What a kill left of a line has no end.
+        n_bytes = content.rfind(b"\n") + 1
+        recordings: dict[str, Recording] = {}
+        n_rows = 0
+        for number, line in enumerate(content[:n_bytes].splitlines(), start=1):
+            try:
+                source, recording = _from_line(line)
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._damaged(f"line {number} of {path.name} cannot be read ({error})") from error
+            # Taken out first, so that the order stays that of the rows.
+            recordings.pop(source, None)
+            if recording is not None:
+                if recording.row != n_rows or recording.n_windows < 1:
+                    raise self._damaged(f"line {number} of {path.name} does not begin where the line before ended")
+                n_rows += recording.n_windows
+                recordings[source] = recording
+        needed = n_rows * description.dim * PACKED_TYPE.itemsize
+        if size < needed:
+            name = self.vectors(description.generation).name
+            raise self._damaged(f"{name} holds {size} bytes, and {path.name} speaks of {needed}")
+        return Table(recordings, n_rows, n_bytes)
+
+    def map_vectors(self, description: Description, n_rows: int) -> Packed:
+        """The first `n_rows` rows, read from the disk where they are looked at: int16 (windows, dim)."""
+        if n_rows == 0:
+            return np.zeros((0, description.dim), PACKED_TYPE)
+        path = self.vectors(description.generation)
+        try:
+            return np.memmap(path, PACKED_TYPE, "r", shape=(n_rows, description.dim))
+        except (OSError, ValueError) as error:
+            raise self._damaged(f"{path.name} cannot be read ({error})") from error
+
+    def read_totals(self, description: Description, table: Table) -> NDArray[np.int64] | None:
+        """The sum of the vectors of `table`; None where the file is not that of just this table."""
+        try:
+            kept = np.load(self.totals, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+        if kept.dtype != np.int64 or kept.shape != (2 + description.dim,):
+            return None
+        return kept[2:] if kept[:2].tolist() == [description.generation, table.n_bytes] else None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other writers out; the folder is made.
+
+        Raises
+        ------
+        UsageError : another process writes it, or the folder holds something else
+        OutputError : it cannot be written, or is a file
+        """
+        self._make()
+        lock = FileLock(self.path / LOCK, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise UsageError(
+                f"{self.name}: another process writes this index; wait for it, stop it, or choose another with -o."
+            ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _make(self) -> None:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            others = [] if self.description.exists() else [one.name for one in self.path.iterdir() if one.name != LOCK]
+        except FileExistsError as error:
+            raise OutputError(f"{self.name}: is a file; choose a folder for the index with -o.") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+        # What `atomic_path` leaves when the process is killed in its first moment.
+        others = [name for name in others if not name.startswith(".")]
+        if others:
+            raise UsageError(
+                f"{self.name}: must be a new or empty folder, or an index. Got one with "
+                f"{', '.join(printable(name) for name in sorted(others)[:3])} in it; choose another with -o."
+            )
+
+    def _unwritable(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"{self.name}: cannot be written ({error.strerror or error}); free some space, or choose another place "
+            "with -o."
+        )
+
+    def _damaged(self, what: str) -> UsageError:
+        return UsageError(
+            f"{self.name}: this index is damaged: {what}; restore it from a copy, or remove the folder and run "
+            "auscult embed again."
+        )
+
+
+def line_of(source: str, recording: Recording | None) -> bytes:
+    """The line that says that an index holds `recording`; None: that it holds it no more."""
+    said = {"source": source, **({"gone": True} if recording is None else recording._asdict())}
+    return (json.dumps(said, ensure_ascii=True) + "\n").encode("ascii")
+
+
+def _from_line(line: bytes) -> tuple[str, Recording | None]:
+    """
+    >>> _from_line(line_of("a.wav", Recording(0, 3, 1.5, 99, -1)))
+    ('a.wav', Recording(row=0, n_windows=3, duration_s=1.5, size=99, changed_ns=-1))
+    >>> _from_line(line_of("a.wav", None))
+    ('a.wav', None)
+    """
+    said = json.loads(line)
+    source = said["source"]
+    if not isinstance(source, str):
+        raise ValueError("the source is no text")
+    if said.get("gone"):
+        return source, None
+    whole = [said[name] for name in ("row", "n_windows", "size", "changed_ns")]
+    if not all(isinstance(value, int) for value in whole):
+        raise ValueError("a number is no whole number")
+    return source, Recording(whole[0], whole[1], float(said["duration_s"]), whole[2], whole[3])
+
+
+def _described(said: dict[str, Any]) -> Description:
+    if said["packing"] != PACKING:
+        raise ValueError(f"packing {said['packing']!r}")
+    texts = {name: str(said[name]) for name in ("model", "digest", "opened_as")}
+    numbers = {name: int(said[name]) for name in ("sample_rate", "window_samples", "hop_samples", "dim", "generation")}
+    if min(numbers.values()) < 1:
+        raise ValueError("a number below 1")
+    values: dict[str, Any] = {**texts, **numbers}
+    return Description(**values)

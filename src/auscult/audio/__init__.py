@@ -6,7 +6,7 @@ Read `waveform.py` first: it puts the rest together. `decoding.py` reads files, 
 
 from auscult.audio.arrays import sound_from_array
 from auscult.audio.decoding import decode, iter_blocks, probe
-from auscult.audio.encode import encode_ogg, encode_wav
+from auscult.audio.encode import encode_flac, encode_ogg, encode_wav
 from auscult.audio.find import AUDIO_SUFFIXES, find_audio_files, find_files, list_folder, walk_files
 from auscult.audio.mono import MonoPolicy, to_mono
 from auscult.audio.resampling import StreamResampler, resample
@@ -23,6 +23,7 @@ __all__ = [
     "WindowCutter",
     "decode",
     "decoding_version",
+    "encode_flac",
     "encode_ogg",
     "encode_wav",
     "find_audio_files",

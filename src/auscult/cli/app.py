@@ -40,7 +40,9 @@ def version() -> str:
 
 def _shown_default(value: Any) -> str | None:
     # That a switch is off, and a list empty, until it is named goes without saying.
-    return None if value is None or value is False or value == () else str(value)
+    if value is None or value is False or value == ():
+        return None
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 app = App(

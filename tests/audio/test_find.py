@@ -35,7 +35,8 @@ def test_a_folder_called_wav_is_a_folder(tmp_path: Path) -> None:
 def test_what_only_looks_like_a_sound_is_listed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.wav")
     (tmp_path / "broken.wav").symlink_to(tmp_path / "nowhere")
-    assert [path.name for path in find_audio_files(tmp_path)] == ["broken.wav", "fifo.wav"]
+    (tmp_path / "circle.wav").symlink_to(tmp_path / "circle.wav")
+    assert [path.name for path in find_audio_files(tmp_path)] == ["broken.wav", "circle.wav", "fifo.wav"]
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:

@@ -124,8 +124,15 @@ def list_folder(folder: Path) -> tuple[tuple[int, int], list[tuple[str, bool]]]:
     """
     status = os.stat(folder)
     with os.scandir(folder) as entries:
-        listed = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+        listed = sorted((entry.name, _is_folder(entry)) for entry in entries if not entry.name.startswith("."))
     return (status.st_dev, status.st_ino), listed
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself, which says so when it is opened
+        return False
 
 
 def _folder_error(folder: Path, error: OSError) -> InputError:

@@ -14,13 +14,37 @@ Conventions
   fading, against that of the background from where the clip begins to where it ends, in dB. Where the background holds
   nothing there, its nominal level `background_db` counts.
 * A scene that would reach beyond `PEAK` is made quieter as a whole, which changes no ratio.
+
+The names below are imported when they are first used: the command line reads `options.py` on every start.
 """
 
-from auscult.scenes.clips import SceneClip, active_spans, clips_of
-from auscult.scenes.options import SceneOptions
-from auscult.scenes.plan import Placement, ScenePlan, chosen_scenes, plan_scenes, read_plans
-from auscult.scenes.render import PEAK, Scene, render
-from auscult.scenes.write import write_scenes
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from auscult.scenes.clips import SceneClip, active_spans, clips_of
+    from auscult.scenes.mixture import PEAK, Scene, render
+    from auscult.scenes.options import SceneOptions
+    from auscult.scenes.plan import Placement, ScenePlan, chosen_scenes, plan_scenes, read_plans
+    from auscult.scenes.write import write_scenes
+
+_HOMES = {
+    "SceneClip": "clips",
+    "active_spans": "clips",
+    "clips_of": "clips",
+    "PEAK": "mixture",
+    "Scene": "mixture",
+    "render": "mixture",
+    "SceneOptions": "options",
+    "Placement": "plan",
+    "ScenePlan": "plan",
+    "chosen_scenes": "plan",
+    "plan_scenes": "plan",
+    "read_plans": "plan",
+    "write_scenes": "write",
+}
 
 __all__ = [
     "PEAK",
@@ -37,3 +61,11 @@ __all__ = [
     "render",
     "write_scenes",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -12,9 +12,9 @@ from auscult.data.writers import RecordingFacts, event_format, write_events
 from auscult.errors import OutputError, UsageError
 from auscult.files import write_bytes, write_text
 from auscult.records import Event, Sound
+from auscult.scenes.mixture import Scene, render, truth_of
 from auscult.scenes.options import SceneOptions
 from auscult.scenes.plan import PLAN_VERSION, ScenePlan
-from auscult.scenes.render import Scene, render, truth_of
 
 SoundFormat = Literal["wav", "flac"]
 PLANS_NAME = "scenes.json"

@@ -138,20 +138,17 @@ class TfliteRunner:
         check_windows(windows, self._spec.window_samples)
         rows: dict[str, list[FloatArray]] = {name: [] for name in self._outputs}
         with self._borrowed() as worker:
-            for window in windows:
-                for name, values in self._run_one(worker, window).items():
+            for values_in in windows if worker.spectra is None else worker.spectra.of(windows):
+                for name, values in self._run_one(worker.interpreter, values_in).items():
                     rows[name].append(values)
         return {
             name: np.concatenate(rows[name]) if rows[name] else np.zeros((0, output.n_columns), np.float32)
             for name, output in self._outputs.items()
         }
 
-    def _run_one(self, worker: _Worker, window: FloatArray) -> dict[str, FloatArray]:
-        given = np.ascontiguousarray(window)
-        interpreter = worker.interpreter
+    def _run_one(self, interpreter: Interpreter, values_in: FloatArray) -> dict[str, FloatArray]:
         try:
-            taken = given if worker.spectra is None else worker.spectra.of(given)
-            interpreter.set_tensor(self._source, taken.reshape(self._input_shape))
+            interpreter.set_tensor(self._source, np.ascontiguousarray(values_in).reshape(self._input_shape))
             interpreter.invoke()
             return {name: one.read(interpreter.get_tensor(one.tensor)) for name, one in self._outputs.items()}
         except (RuntimeError, ValueError) as error:

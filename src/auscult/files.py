@@ -17,7 +17,9 @@ from auscult.errors import OutputError, OutputNameError
 
 
 @contextmanager
-def atomic_path(path: str | Path, *, remedy: str = "choose another place with -o") -> Iterator[Path]:
+def atomic_path(
+    path: str | Path, *, remedy: str = "choose another place with -o", is_flushed: bool = True
+) -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes the place of `path` when the block ends well.
 
     Whatever happens inside (an error, Ctrl-C, a kill), `path` is either the old file or the whole new one. The
@@ -27,6 +29,7 @@ def atomic_path(path: str | Path, *, remedy: str = "choose another place with -o
     ----------
     path : of the file; its folder is made
     remedy : what to do where it cannot be written, for the error
+    is_flushed : whether to wait for the disk; for one of very many files that are written again after a power cut, not
 
     Raises
     ------
@@ -51,7 +54,8 @@ def atomic_path(path: str | Path, *, remedy: str = "choose another place with -o
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        _flush_to_disk(temporary)
+        if is_flushed:
+            _flush_to_disk(temporary)
         os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
     except OSError as error:

@@ -94,7 +94,10 @@ def write_outputs(
         elif source is None:
             write_events(path, journal.events(), name, recordings=facts)
         else:
-            write_events(path, journal.events_of(source.source), name, recordings={source.name: facts[source.name]})
+            # The next run writes them all again: that the disk has them is waited for once, with `run.json`.
+            with atomic_path(path, is_flushed=False) as temporary, temporary.open("wb") as file:
+                recordings = {source.name: facts[source.name]}
+                write_events(file, journal.events_of(source.source), name, recordings=recordings)
     for name in sorted(before - now):
         _remove(folder, name)
     journal.keep_outputs(now)

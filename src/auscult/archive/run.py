@@ -40,6 +40,8 @@ from auscult.result import Heard
 
 JOURNAL = "journal.sqlite"
 LOCK = ".lock"
+# What `files.atomic_path` leaves when the process is killed while it writes.
+UNFINISHED = ".*.partial*"
 # Events of one recording that wait in memory to be written down together.
 EVENTS_AT_ONCE = 1000
 # From this size on it is worth opening a file for its length, to see how far its search has come.
@@ -157,7 +159,7 @@ def _search(keeping: _Keeping, classifier: Classifier, options: EventOptions, wo
             yield recording.source
 
     found = classifier.detect_many(sources(), options, workers=workers)
-    with closing(found):  # type: ignore[type-var]  # it is a generator
+    with closing(found):
         for one in found:
             keeping.take(pulled[0], one)
             if not isinstance(one, Event):
@@ -348,6 +350,7 @@ def _locked(folder: Path) -> Iterator[None]:
             f"{folder}: must be a new or empty folder, or hold a run to go on with. Got one with "
             f"{', '.join(sorted(others)[:3])} in it; choose another with -o."
         )
+    has_died = (folder / LOCK).exists()
     lock = FileLock(folder / LOCK, blocking=False)
     try:
         lock.acquire()
@@ -358,6 +361,9 @@ def _locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place with -o.") from error
     try:
+        if has_died:
+            for unfinished in folder.rglob(UNFINISHED):
+                unfinished.unlink(missing_ok=True)
         yield
     finally:
         (folder / LOCK).unlink(missing_ok=True)

@@ -219,7 +219,7 @@ class _Printed:
         """Events in the order of the recordings and of time; what fails is named here."""
         from auscult.records import Event
 
-        with closing(self._work):  # type: ignore[type-var]  # it is a generator
+        with closing(self._work):
             for one in self._places.filled(self._with_facts(), lambda one: not isinstance(one, Event)):
                 if isinstance(one, InputError):
                     self.n_failed += 1

@@ -258,6 +258,15 @@ def test_long_clips_are_cut(clips: list[SceneClip]) -> None:
         assert all(end_s <= 0.7 for one in plan.placements for _, end_s in one.events)
 
 
+def test_no_clip_comes_again_before_all_of_its_label_have_come(write: Callable[..., str]) -> None:
+    beeps = [SceneClip(write(f"beep/{number}.wav", tone(0.1)), "beep") for number in range(7)]
+    plans = list(plan_scenes(beeps, replace(SHORT, n_events=7), 3))
+    for plan in plans:
+        assert {one.clip for one in plan.placements} == {clip.path for clip in beeps}
+    # Fewer scenes are the first of more.
+    assert list(plan_scenes(beeps, replace(SHORT, n_events=7), 2)) == plans[:2]
+
+
 def test_what_does_not_fit_is_left_out(clips: list[SceneClip]) -> None:
     (plan,) = plan_scenes(clips, replace(SHORT, duration_s=4.0, n_events=50))
     assert 1 <= len(plan.placements) < 8

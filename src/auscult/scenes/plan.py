@@ -113,8 +113,9 @@ class ScenePlan:
 def plan_scenes(clips: Sequence[SceneClip], options: SceneOptions, n_scenes: int = 1) -> Iterator[ScenePlan]:
     """Draw scenes, one after the other.
 
-    A label is drawn first, each as likely as the others, then one of its clips; its ratio evenly between the two of
-    `snr_db`; and its place evenly among those where it fits. Clips for which there is no room are left out.
+    A label is drawn first, each as likely as the others. Its clips come in a drawn order, none again before all have
+    come. The ratio is drawn evenly between the two of `snr_db`, the place evenly among those where the clip fits. Clips
+    for which there is no room are left out.
 
     Parameters
     ----------
@@ -190,6 +191,9 @@ class _Draw:
         self._length = round(options.duration_s * self._rate)
         self._gap = round(options.gap_s * self._rate)
         self._sounds = ClipSounds(self._rate)
+        # Of each label the clips that have not come yet, and a generator of its own for the order of the next round.
+        self._left: list[list[SceneClip]] = [[] for _ in by_label]
+        self._orders = [np.random.default_rng([options.seed, 0, number]) for number in range(len(by_label))]
 
     def placements(self, generator: np.random.Generator) -> list[Placement]:
         options = self._options
@@ -199,8 +203,11 @@ class _Draw:
         return [_placement(one, self._rate) for one in placed]
 
     def _drawn(self, generator: np.random.Generator) -> _Drawn:
-        of_label = self._by_label[int(generator.integers(len(self._by_label)))]
-        clip = of_label[int(generator.integers(len(of_label)))]
+        number = int(generator.integers(len(self._by_label)))
+        left, of_label = self._left[number], self._by_label[number]
+        if not left:
+            left += [of_label[i] for i in self._orders[number].permutation(len(of_label))]
+        clip = left.pop()
         return self.cut(clip, float(generator.uniform(*self._options.snr_db)))
 
     def cut(self, clip: SceneClip, snr_db: float) -> _Drawn:

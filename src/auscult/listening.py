@@ -12,6 +12,7 @@ times stay true, and listening goes on.
 from __future__ import annotations
 
 import math
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,11 @@ from auscult.streaming import Stream, StreamWindow
 
 #: Latencies that `Listening.latency_s` speaks of.
 N_LATENCIES = 200
+#: With `seconds`, a source from which nothing comes is given up this long after they have passed.
+GRACE_S = 5.0
 DAMAGED = "not finite"
+#: Of a window: what is left of a whole number of them by adding up times.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Listening:
         *,
         seconds: float | None = None,
         now: Callable[[], datetime] = lambda: datetime.now().astimezone(),
+        monotonic: Callable[[], float] = time.monotonic,
         **selection: Any,
     ) -> None:
         if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
@@ -89,9 +95,11 @@ class Listening:
         self._options = options or EventOptions()
         self._seconds = seconds
         self._now = now
+        self._monotonic = monotonic
         self._selection = selection
         self._stream: Stream | None = None
         self._done = False
+        self._began_s: float | None = None
         self.began_at: datetime | None = None
         self.n_windows = self.n_events = self.n_dropped_windows = 0
         self._latencies_s: deque[float] = deque(maxlen=N_LATENCIES)
@@ -141,7 +149,10 @@ class Listening:
         InputError, MissingExtraError : there is no such input, or it broke off for good
         """
         block = None if self._done else self._capture.take(timeout_s)
-        return [] if block is None else self._counted(self._hear(block))
+        if block is not None:
+            return self._counted(self._hear(block))
+        self._done = self._done or self._is_over()
+        return []
 
     def finish(self) -> list[Heard]:
         """What is left to say at the end; what still waits is not heard. To be called once."""
@@ -152,6 +163,12 @@ class Listening:
             return self._counted(list(self._stream.finish()))
         except InputError:
             return []
+
+    def _is_over(self) -> bool:
+        """Whether by the clock so much sound should have come long ago: a source that is gone must not hold it up."""
+        if self._seconds is None or self._began_s is None:
+            return False
+        return self._monotonic() - self._began_s > self._seconds + GRACE_S
 
     def _counted(self, heard: list[Heard]) -> list[Heard]:
         for one in heard:
@@ -165,7 +182,7 @@ class Listening:
         return heard
 
     def _hear(self, block: LiveBlock) -> list[Heard]:
-        stream = self._stream
+        stream, lapse = self._stream, block.lapse
         heard: list[Heard] = []
         if stream is None:
             stream = self._stream = self._model.stream(
@@ -175,8 +192,8 @@ class Listening:
                 source=self._capture.source.name,
                 **self._selection,
             )
-            self.began_at = self._now() - timedelta(seconds=block.duration_s)
-        lapse = block.lapse
+            self._began_s = block.arrived_s - block.duration_s - (lapse.seconds if lapse else 0.0)
+            self.began_at = self._now() - timedelta(seconds=self._monotonic() - self._began_s)
         if lapse is not None:
             heard += self._gap(stream, lapse.seconds, lapse.why, block)
         elif block.sample_rate != stream.sample_rate:
@@ -186,24 +203,28 @@ class Listening:
             left = max(0, round((self._seconds - stream.duration_s) * block.sample_rate))
             self._done = left <= samples.shape[1]
             samples = samples[:, :left]
+        if len(samples) != stream.channels:
+            heard += self._gap(stream, 0.0, "other channels", block)
+        start_s = stream.duration_s
         try:
             heard += stream.push(samples, arrived_s=block.arrived_s)
-        except InputError as error:
-            if error.kind == "invalid":
-                # Another number of channels.
-                heard += self._gap(stream, 0.0, "other channels", block)
-                heard += stream.push(samples, arrived_s=block.arrived_s)
-            else:
-                heard += self._gap(stream, block.duration_s, DAMAGED, block)
+        except InputError:
+            # Of samples that are no numbers nothing was taken; where it was the scores, all was.
+            missing_s = start_s + samples.shape[1] / block.sample_rate - stream.duration_s
+            heard += self._gap(stream, max(0.0, missing_s), DAMAGED, block, start_s=start_s)
         return heard
 
-    def _gap(self, stream: Stream, seconds: float, why: str, block: LiveBlock) -> list[Heard]:
-        start_s = stream.duration_s
+    def _gap(
+        self, stream: Stream, seconds: float, why: str, block: LiveBlock, *, start_s: float | None = None
+    ) -> list[Heard]:
+        """Sound that is missing, before the block or in its place; `start_s` where some of it was already counted."""
+        start_s = stream.duration_s if start_s is None else start_s
         heard: list[Heard] = []
         try:
             heard += stream.gap(seconds, sample_rate=block.sample_rate, channels=len(block.samples))
         except InputError:
             why = DAMAGED
+        end_s = stream.duration_s
         spec = self._model.spec
-        n_windows = math.ceil(seconds * spec.sample_rate / spec.hop_samples)
-        return [*heard, Gap(stream.source, start_s, start_s + seconds, why, n_windows)]
+        n_windows = math.ceil((end_s - start_s) * spec.sample_rate / spec.hop_samples - _ROUNDING)
+        return [*heard, Gap(stream.source, start_s, end_s, why, n_windows)]

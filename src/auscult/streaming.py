@@ -126,6 +126,11 @@ class Stream:
         return self._sample_rate
 
     @property
+    def channels(self) -> int | None:
+        """Of what is pushed; None where the next block says it."""
+        return self._channels
+
+    @property
     def duration_s(self) -> float:
         """How much sound was pushed so far, gaps included."""
         return self._origin_s + self._n_samples / self._sample_rate

@@ -118,8 +118,13 @@ def _listen(
     with _stopped_by_signals() as stop, Capture(sound, backlog_s=backlog) as capture:
         listening = Listening(classifier, capture, options, seconds=seconds)
         try:
+            trouble = ""
             while not stop.is_set() and not listening.ended:
                 show(listening, listening.take())
+                if listening.trouble != trouble:
+                    trouble = listening.trouble
+                    if trouble:
+                        say_error(f"{listening.source}: {trouble}")
         except InputError as error:
             code = 1
             say_error(str(error))

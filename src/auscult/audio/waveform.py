@@ -156,8 +156,12 @@ def _span(reader: Reader, sample_rate: int, start_s: float, end_s: float | None)
 
 
 def _fits_in_a_chunk(reader: Reader, span: _Span, sample_rate: int) -> bool:
+    return _holds_at_most(_frames_of(CHUNK_SAMPLES, reader.info, sample_rate), reader, span)
+
+
+def _holds_at_most(n_frames: int, reader: Reader, span: _Span) -> bool:
     stops = [stop for stop in (span.stop, reader.info.n_frames) if stop is not None]
-    return bool(stops) and min(stops) - span.start <= _frames_of(CHUNK_SAMPLES, reader.info, sample_rate)
+    return bool(stops) and min(stops) - span.start <= n_frames
 
 
 def _frames_of(n_samples: int, info: AudioInfo, sample_rate: int) -> int:
@@ -181,8 +185,13 @@ def _blocks(reader: Reader, span: _Span, sample_rate: int, mono: MonoPolicy) -> 
 
 
 def _resampled(reader: Reader, span: _Span, sample_rate: int, mono: MonoPolicy) -> Iterator[FloatArray]:
-    stream = StreamResampler(reader.info.sample_rate, sample_rate)
     block_frames = _frames_of(_BLOCK_SAMPLES, reader.info, sample_rate)
+    if _holds_at_most(block_frames, reader, span):
+        # All of it in one call: the same bits, and a stream costs as much to set up as a second of sound.
+        for block in read_blocks(reader, span.start, span.stop, block_frames):
+            yield resample(to_mono(block.T, mono, source=reader.name), reader.info.sample_rate, sample_rate)
+        return
+    stream = StreamResampler(reader.info.sample_rate, sample_rate)
     for block in read_blocks(reader, span.start, span.stop, block_frames):
         yield stream.push(to_mono(block.T, mono, source=reader.name))
     yield stream.finish()

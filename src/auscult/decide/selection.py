@@ -7,13 +7,17 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from auscult.decide.ranking import rank
 from auscult.errors import UsageError
 from auscult.records import FloatArray, Label, Prediction
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 N_CLOSE_MATCHES = 3
 
@@ -129,8 +133,14 @@ class Shortlist:
         ----------
         scores : float32 (labels,), of all of the model's, in [0, 1]
         """
-        columns = [column for column in self.columns if scores[column] >= self.floors[column]]
-        return tuple(rank([self.labels[column] for column in columns], scores[columns], top_k=self.top_k))
+        columns = self._columns[scores[self._columns] >= self.floors[self._columns]]
+        # The best are found among numbers, and only they become labels: there may be hundreds that nobody sees.
+        best = columns[np.argsort(-scores[columns], kind="stable")[: self.top_k]]
+        return tuple(rank([self.labels[column] for column in best], scores[best]))
+
+    @cached_property
+    def _columns(self) -> NDArray[np.intp]:
+        return np.array(self.columns, np.intp)
 
 
 def check_count(name: str, value: Any) -> None:

@@ -25,6 +25,7 @@ HEAVY = frozenset(
         "pandas",
         "pyarrow",
         "scipy",
+        "sounddevice",
         "sklearn",
         "sympy",
         "torch",
@@ -101,6 +102,7 @@ COMMAND = "import sys; from auscult.cli.app import run; code = run(sys.argv[1:])
 HELP_PAGES = (
     "",
     "classify",
+    "listen",
     "train",
     "evaluate",
     "embed",

@@ -33,6 +33,8 @@ NAMES = [
     "Run",
     "Scores",
     "Sound",
+    "Stream",
+    "StreamWindow",
     "TrainOptions",
     "UsageError",
     "Waveform",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from auscult.evaluation import Evaluation, evaluate
     from auscult.records import AudioInfo, Event, Label, Prediction, Scores, Sound, Waveform, Window
     from auscult.result import Excerpt, Result
+    from auscult.streaming import Stream, StreamWindow
     from auscult.training import CrossValidation, Run, TrainOptions, cross_validate, train
 
 _HOMES = {
@@ -42,6 +43,7 @@ _HOMES = {
     "evaluation": "Evaluation evaluate",
     "records": "AudioInfo Event Label Prediction Scores Sound Waveform Window",
     "result": "Excerpt Result",
+    "streaming": "Stream StreamWindow",
     "training": "CrossValidation Run TrainOptions cross_validate train",
 }
 _HOME_OF = {name: f"auscult.{home}" for home, names in _HOMES.items() for name in names.split()}
@@ -68,6 +70,8 @@ __all__ = [
     "Run",
     "Scores",
     "Sound",
+    "Stream",
+    "StreamWindow",
     "TrainOptions",
     "UsageError",
     "Waveform",

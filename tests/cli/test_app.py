@@ -43,7 +43,7 @@ def test_help_fits_a_terminal(auscult: Auscult, command: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["shout"], 'Unknown command "shout". Available commands: classify, train'),
+        (["shout"], 'Unknown command "shout". Available commands: classify, detect'),
         (["--loud"], 'Unknown command "--loud"'),
         (["models", "shout"], 'Unknown command "shout"'),
         (["models", "show"], "See auscult models show --help."),

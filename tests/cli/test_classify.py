@@ -165,3 +165,23 @@ def test_a_trained_model_classifies(auscult: Auscult, trained: TrainedRun, new_s
     for record in done.records:
         assert record["model"]["name"] == "run"
         assert {prediction["label"] for prediction in record["predictions"]} == {"high", "low"}
+
+
+def test_patterns_and_times_choose_recordings(auscult: Auscult, model: Path, new_sounds: Path, tmp_path: Path) -> None:
+    done = auscult("classify", new_sounds / "h*" / "[01].wav", "--model", model, "--json")
+    assert [record["source"] for record in done.records] == [str(new_sounds / "high" / f"{i}.wav") for i in (0, 1)]
+    for name in ("20200101_000000.wav", "20990101_000000.wav"):
+        (tmp_path / name).write_bytes((new_sounds / "high" / "0.wav").read_bytes())
+    done = auscult("classify", tmp_path, "--since", "2050-01-01", "--model", model, "--json")
+    assert [Path(record["source"]).name for record in done.records] == ["20990101_000000.wav"]
+
+
+def test_problems_stand_where_their_sounds_would_have_stood(
+    auscult: Auscult, model: Path, clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = auscult("classify", clip, tmp_path / "empty", clip, "no/*.wav", "--model", model, "--json", "--jobs", 1)
+    assert done.code == 1
+    assert [record["source"] for record in done.records] == [
+        str(clip), str(tmp_path / "empty"), str(clip), "no/*.wav",
+    ]  # fmt: skip

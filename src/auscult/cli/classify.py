@@ -5,13 +5,21 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from auscult.cli.opening import Opening
-from auscult.cli.output import check_at_least_one, emit, failure_record, gather_sources, print_json, say, say_error
+from auscult.cli.output import (
+    InPlace,
+    check_at_least_one,
+    each_source,
+    emit,
+    failure_record,
+    print_json,
+    say,
+    say_error,
+)
 from auscult.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ def classify(
     json: bool = False,
     csv: bool = False,
     files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
+    since: Annotated[str | None, Parameter(metavar="DATE|DURATION")] = None,
     jobs: int | None = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     opening: Annotated[Opening, Parameter(name="*", group="Labels and model")] = AS_THE_MODEL_SAYS,
@@ -38,7 +47,8 @@ def classify(
     Parameters
     ----------
     files
-        Sound files, folders of them, or http(s) URLs; for a model that was trained on pictures, pictures too.
+        Sound files, folders of them, patterns in quotes such as "site*/**/*.wav", or http(s) URLs; for a model that
+        was trained on pictures, pictures too.
     model
         Model file, such as a run's model.onnx, or a name that "auscult models list" shows. If not given, yamnet,
         which knows 521 kinds of sound and is fetched once.
@@ -52,6 +62,9 @@ def classify(
         Print a table with the columns source, start_s, end_s, label, score.
     files_from
         Read names from this file, one a line; "-" reads them from standard input.
+    since
+        Only what was recorded since then: a date, or how long ago, such as 12h or 7d. By header or name of the file,
+        and where they do not tell by the time of its last change.
     jobs
         Files worked on at once; as many as there are cores if not given.
     quiet
@@ -63,11 +76,11 @@ def classify(
         raise UsageError("--json and --csv exclude each other; choose one.")
     check_at_least_one("--top-k", top_k)
     check_at_least_one("--jobs", jobs)
-    sources, problems = gather_sources(files, files_from)
+    found = InPlace(each_source(files, files_from, since))
     classifier = opening.load(model, top_k=top_k, for_people=not (json or csv), quiet=quiet)
     printer = _json_printer if json else _csv_printer() if csv else _text_printer
     n_done = n_failed = 0
-    for outcome in chain(problems, classifier.classify_many(sources, workers=jobs, keep_windows=windows)):
+    for outcome in found.filled(classifier.classify_many(found.sources(), workers=jobs, keep_windows=windows)):
         if isinstance(outcome, InputError):
             n_failed += 1
             say_error(str(outcome))

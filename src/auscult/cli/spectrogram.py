@@ -21,6 +21,7 @@ def spectrogram(
     features: Annotated[str, Parameter(choices=sorted(PRESETS))] = "clearml",
     axes: bool = False,
     files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
+    since: Annotated[str | None, Parameter(metavar="DATE|DURATION")] = None,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
 ) -> int:
     """Draw the mel spectrogram of each file, whole, as a PNG.
@@ -28,7 +29,7 @@ def spectrogram(
     Parameters
     ----------
     files
-        Sound files, folders of them, or http(s) URLs.
+        Sound files, folders of them, patterns in quotes such as "site*/**/*.wav", or http(s) URLs.
     output
         Folder for the pictures; those of a folder of sounds keep its tree.
     features
@@ -37,11 +38,14 @@ def spectrogram(
         Draw axes with seconds and Hz, for people; without them each frame is a pixel, for image classifiers.
     files_from
         Read names from this file, one a line; "-" reads them from standard input.
+    since
+        Only what was recorded since then: a date, or how long ago, such as 12h or 7d. By header or name of the file,
+        and where they do not tell by the time of its last change.
     quiet
         Name only what failed.
     """
     require_extra("matplotlib", extra="plot", purpose="drawing spectrograms")
-    sources, problems = gather_sources(files, files_from)
+    sources, problems = gather_sources(files, files_from, since)
     say_problems(problems)
     pictures = picture_paths(sources, output)
     n_drawn = 0

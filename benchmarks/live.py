@@ -28,7 +28,6 @@ import psutil
 
 from benchmarks.machine import describe_machine
 
-RATE = 48000
 BLOCK_S = 0.01
 # A writer this late was stopped, with all that runs here; a recorder would have lost what came meanwhile.
 STALLED_S = 0.5
@@ -42,22 +41,23 @@ class Writer:
 
     loop: np.ndarray
     seconds: float
+    rate: int
     in_real_time: bool
     shifts: list[tuple[float, float]] = field(default_factory=list)  # sound time, when that was due
     written_s: float = 0.0
 
     def run(self, pipe: Any) -> None:
-        size = round(RATE * (BLOCK_S if self.in_real_time else 0.5))
+        size = round(self.rate * (BLOCK_S if self.in_real_time else 0.5))
         started = time.monotonic()
         self.shifts.append((0.0, started))
-        n_blocks = round(self.seconds * RATE / size)
+        n_blocks = round(self.seconds * self.rate / size)
         for k in range(n_blocks):
-            due = started + (k + 1) * size / RATE
+            due = started + (k + 1) * size / self.rate
             if self.in_real_time:
                 late_s = time.monotonic() - due
                 if late_s > STALLED_S:
                     started += late_s
-                    self.shifts.append((k * size / RATE, started + k * size / RATE))
+                    self.shifts.append((k * size / self.rate, started + k * size / self.rate))
                 elif late_s < 0:
                     time.sleep(-late_s)
             first = k * size % len(self.loop)
@@ -66,7 +66,7 @@ class Writer:
                 pipe.flush()
             except BrokenPipeError:
                 break
-            self.written_s = (k + 1) * size / RATE
+            self.written_s = (k + 1) * size / self.rate
         pipe.close()
 
     def due(self, sound_s: float) -> float:
@@ -91,12 +91,13 @@ def main() -> None:
     parser.add_argument("--model", default="yamnet")
     parser.add_argument("--seconds", type=float, help="of real time; default: 60, or 3600 for hour")
     parser.add_argument("--hours", type=float, default=24.0, help="of sound, for day")
+    parser.add_argument("--rate", type=int, default=48000, help="Hz")
     parser.add_argument("--folder", type=Path, help="clips to play; default: sound made here")
     given = parser.parse_args()
     seconds = given.hours * 3600 if given.what == "day" else given.seconds or {"latency": 60, "hour": 3600}[given.what]
-    writer = Writer(_loop(given.folder), seconds, in_real_time=given.what != "day")
+    writer = Writer(_loop(given.folder, given.rate), seconds, given.rate, in_real_time=given.what != "day")
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC  {describe_machine()}")
-    print(f"{given.what}: {given.model}, {seconds:g} s at {RATE} Hz, 16 bits, mono", flush=True)
+    print(f"{given.what}: {given.model}, {seconds:g} s at {given.rate} Hz, 16 bits, mono", flush=True)
     started = time.monotonic()
     heard, processor_s = _listen(given.model, writer)
     for line in _report(writer, heard, time.monotonic() - started, processor_s):
@@ -104,7 +105,19 @@ def main() -> None:
 
 
 def _listen(model: str, writer: Writer) -> tuple[Heard, float]:
-    command = [sys.executable, "-m", "auscult", "listen", "-", "--rate", str(RATE), "-m", model, "--json", "--windows"]
+    command = [
+        sys.executable,
+        "-m",
+        "auscult",
+        "listen",
+        "-",
+        "--rate",
+        str(writer.rate),
+        "-m",
+        model,
+        "--json",
+        "--windows",
+    ]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process = psutil.Process(child.pid)
     # The model is open when the first windows come: what is written until then waits in the pipe, as for a recorder.
@@ -167,11 +180,11 @@ def _some(values: list[tuple[float, float]], n: int) -> list[tuple[float, float]
     return [values[round(i * (len(values) - 1) / (n - 1))] for i in range(n)]
 
 
-def _loop(folder: Path | None) -> np.ndarray:
+def _loop(folder: Path | None, rate: int) -> np.ndarray:
     """A minute of sound, int16."""
     generator = np.random.default_rng(0)
     if folder is None:
-        seconds = np.arange(LOOP_S * RATE) / RATE
+        seconds = np.arange(LOOP_S * rate) / rate
         on = (seconds % 7 < 2).astype(np.float64)
         sound = 0.3 * on * np.sin(2 * np.pi * 700 * seconds) + generator.normal(0, 0.01, len(seconds))
         return (sound * 32767).astype(np.int16)
@@ -179,9 +192,9 @@ def _loop(folder: Path | None) -> np.ndarray:
 
     files = list(find_audio_files(folder))
     parts: list[np.ndarray] = []
-    while sum(map(len, parts)) < LOOP_S * RATE:
-        parts.append(load_waveform(str(files[generator.integers(len(files))]), sample_rate=RATE).samples)
-    return (np.concatenate(parts)[: LOOP_S * RATE].clip(-1, 1) * 32767).astype(np.int16)
+    while sum(map(len, parts)) < LOOP_S * rate:
+        parts.append(load_waveform(str(files[generator.integers(len(files))]), sample_rate=rate).samples)
+    return (np.concatenate(parts)[: LOOP_S * rate].clip(-1, 1) * 32767).astype(np.int16)
 
 
 if __name__ == "__main__":

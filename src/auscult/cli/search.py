@@ -22,6 +22,7 @@ COLUMNS = ("query", "rank", "source", "start_s", "end_s", "score")
 
 def search(
     index: str,
+    /,
     *queries: str,
     k: Annotated[int, Parameter(name=["--top-k", "-k"])] = 10,
     start: Annotated[float, Parameter(metavar="SECONDS")] = 0.0,

@@ -18,6 +18,7 @@ from auscult.audio.live import NEVER_LIVE_S, LiveBlock
 from auscult.audio.live.addresses import AddressInput
 from auscult.errors import InputError, MissingExtraError, UsageError
 from auscult.records import FloatArray
+from tests.audio.live.rtsp_camera import Camera
 
 RATE = 44100
 SECONDS = 2
@@ -178,6 +179,18 @@ def test_what_breaks_off_is_opened_again(breaks: Answer) -> None:
     assert [lapse.why for lapse in lapses] == ["interrupted"] * 2
     # Sound came faster than real time, so by the clock none is missing.
     assert [lapse.seconds for lapse in lapses] == [0.0, 0.0]
+
+
+def test_a_camera_is_heard_over_rtsp_and_again_after_it_hung_up() -> None:
+    pytest.importorskip("av", reason="the extra av is not installed")
+    spoken = (10000 * np.sin(np.arange(1600) / 5)).astype(np.int16)
+    with Camera(spoken, n_packets=500) as camera:
+        found = some(AddressInput(camera.url, first_wait_s=0.01), 15)
+        assert camera.n_talks == 2
+    samples = np.concatenate([block.samples[0] for block in found])
+    # PCM comes as it was sent.
+    assert np.array_equal(samples[:80000], np.tile(spoken, 50).astype(np.float32) / 2**15)
+    assert [block.lapse.why for block in found if block.lapse] == ["interrupted"]
 
 
 def test_that_it_is_not_there_is_said_at_once() -> None:

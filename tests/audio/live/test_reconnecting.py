@@ -43,7 +43,7 @@ class Flaky(Reconnecting):
     """Sessions of so many seconds of sound each; after the last one it ends."""
 
     def __init__(self, time: Time, sessions: list[int], **waits: Any) -> None:
-        super().__init__("<flaky>", **waits)
+        super().__init__("<flaky>", clock=lambda: time.now, **waits)
         self.time = time
         self.sessions = iter(sessions)
 

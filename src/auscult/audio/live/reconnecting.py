@@ -20,6 +20,11 @@ from auscult.errors import InputError
 SOUND_S = 10.0
 
 
+def _clock() -> float:
+    """Seconds that go on while the machine sleeps, where the system has such a clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Reconnecting:
     """What such inputs share; each gives the sound of one session in `_session`.
 
@@ -35,7 +40,7 @@ class Reconnecting:
         *,
         first_wait_s: float = 0.5,
         longest_wait_s: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _clock,
     ) -> None:
         self.name = name
         self.trouble = ""
@@ -52,7 +57,7 @@ class Reconnecting:
             session_s = 0.0
             try:
                 for block in self._session(stop):
-                    now_s = block.arrived_s
+                    now_s = self._clock()
                     began_s = now_s - block.duration_s if began_s is None else began_s
                     if session_s == 0 and heard_s > 0:
                         missing_s = max(0.0, now_s - began_s - heard_s - block.duration_s)

@@ -1,15 +1,16 @@
 """Kill `auscult detect -o` at moments spread over its wall time, go on, and compare with an undisturbed run.
 
-python -m benchmarks.archive_kills [FOLDER] [--model MODEL] [--kills N] [--seed S] [-- OPTIONS OF auscult detect]
+python -m benchmarks.archive_kills [SOURCE] [--model MODEL] [--kills N] [--seed S] [-- OPTIONS OF auscult detect]
 
-There are as many runs as kills. Each is killed (SIGKILL) at a moment of its own, one in each of N equal parts of the wall
-time of the undisturbed run, from before Python has started until after the last file is written, and is then run again to
-its end. Every third is killed a second time on the way, as long after its second start.
+There are as many runs as kills. Each is killed (SIGKILL) at a moment of its own, one in each of N equal parts of the
+wall time of the undisturbed run, from before Python has started until after the last file is written, and is then run
+again to its end. Every third is killed a second time on the way, as long after its second start.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,7 @@ class Kill:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.archive_kills")
-    parser.add_argument("folder", nargs="?", type=Path, help="recordings; default: made here")
+    parser.add_argument("source", nargs="?", help="folder or pattern of recordings; default: made here")
     parser.add_argument("--model", default="yamnet")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
@@ -48,11 +49,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        folder = arguments.folder or make_corpus(place / "sounds", clips_per_class=12).parent
-        command = [sys.executable, "-m", "auscult", "detect", str(folder), "-m", arguments.model, *arguments.options]
+        source = arguments.source or str(make_corpus(place / "sounds", clips_per_class=12).parent)
+        command = [sys.executable, "-m", "auscult", "detect", source, "-m", arguments.model, *arguments.options]
         total_s, kills = kill_and_compare(command, place, n_kills=arguments.kills, seed=arguments.seed)
-        n_files = sum(1 for path in folder.rglob("*") if path.is_file())
-    print(f"{describe_machine()}\n{n_files} files; undisturbed {total_s:.1f} s; {len(kills)} runs killed at")
+        counts = json.loads((place / "whole" / "run.json").read_text())["counts"]
+    print(describe_machine())
+    print(f"{counts['recordings']} recordings, {counts['events']} events; undisturbed {total_s:.1f} s")
+    print(f"{len(kills)} runs killed at")
     print(", ".join(f"{kill.at_s:.2f}" for kill in kills), "s")
     for stage, count in Counter(kill.stage for kill in kills).items():
         print(f"{count:3} {stage}")

@@ -61,6 +61,9 @@ CREATE TABLE events (
 ) WITHOUT ROWID;
 CREATE INDEX aliases ON recordings (alias) WHERE alias IS NOT NULL;
 CREATE TABLE outputs (path BLOB PRIMARY KEY);
+-- What was made of single recordings, clips say: which files, and whether all of them are there.
+CREATE TABLE made (recording INTEGER, what TEXT, path BLOB, PRIMARY KEY (recording, what, path));
+CREATE TABLE complete (recording INTEGER, what TEXT, PRIMARY KEY (recording, what));
 """
 
 
@@ -290,6 +293,7 @@ class Journal:
             columns = (IN_FLIGHT, *Fingerprint.of(recording.source), recording.id)
             self._sql.execute("UPDATE recordings SET state=?, size=?, mtime_ns=? WHERE id=?", columns)
             self._sql.execute("DELETE FROM events WHERE recording=?", (recording.id,))
+            self._sql.execute("DELETE FROM complete WHERE recording=?", (recording.id,))
         self._flying.add(recording.id)
 
     def add(self, recording: Recording, events: Sequence[Event], *, first: int) -> None:
@@ -421,6 +425,47 @@ class Journal:
         with self._writing():
             self._sql.execute("DELETE FROM outputs")
             self._sql.executemany("INSERT INTO outputs VALUES (?)", [(_key(path),) for path in sorted(set(paths))])
+
+    # What was made of single recordings.
+
+    def unmade(self, what: str) -> Iterator[Searched]:
+        """Recordings that were searched, and of which `what` was not made to the end."""
+        query = (
+            f"SELECT {_SEARCHED} FROM listing CROSS JOIN recordings ON id = recording WHERE state = ? AND position > ? "
+            "AND NOT EXISTS (SELECT 1 FROM complete WHERE complete.recording = id AND what = ?) "
+            "ORDER BY position LIMIT 1"
+        )
+        place = "SELECT position FROM listing JOIN recordings ON id = recording WHERE source = ?"
+        position = 0
+        while rows := list(self._rows(query, DONE, position, what)):
+            yield Searched.of(*rows[0])
+            ((position,),) = self._rows(place, rows[0][0])
+
+    def made(self, source: str, what: str) -> set[str]:
+        """The files that were made of a recording."""
+        query = "SELECT path FROM made JOIN recordings ON id = recording WHERE source = ? AND what = ?"
+        return {os.fsdecode(path) for (path,) in self._rows(query, _key(source), what)}
+
+    def keep_made(self, source: str, what: str, paths: Iterable[str], *, is_complete: bool) -> None:
+        """Take down which files are or will be made of a recording."""
+        with self._writing():
+            identity = self._id(source)
+            self._sql.execute("DELETE FROM made WHERE recording = ? AND what = ?", (identity, what))
+            rows = [(identity, what, _key(path)) for path in sorted(set(paths))]
+            self._sql.executemany("INSERT INTO made VALUES (?, ?, ?)", rows)
+            if is_complete:
+                self._sql.execute("INSERT OR REPLACE INTO complete VALUES (?, ?)", (identity, what))
+
+    def left_over(self, what: str) -> list[str]:
+        """Files that were made of recordings that are gone; they are forgotten with this."""
+        where = "FROM made WHERE what = ? AND recording NOT IN (SELECT recording FROM listing)"
+        paths = [os.fsdecode(path) for (path,) in self._rows(f"SELECT path {where}", what)]
+        with self._writing():
+            self._sql.execute(f"DELETE {where}", (what,))
+            self._sql.execute(
+                "DELETE FROM complete WHERE what = ? AND recording NOT IN (SELECT recording FROM listing)", (what,)
+            )
+        return paths
 
     def _rows(self, query: str, *values: object) -> Iterator[Any]:
         with _told(self._path):

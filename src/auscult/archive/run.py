@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -26,6 +27,7 @@ from filelock import FileLock, Timeout
 import auscult
 from auscult.archive.finding import find_sources
 from auscult.archive.journal import SIDE_FILES, Counts, Journal, Recording
+from auscult.archive.making import Maker, make_of_each
 from auscult.archive.outputs import check_formats, write_outputs
 from auscult.archive.trial import Begun, Crashed, Unclear, try_alone
 from auscult.archive.unit import ModelChoice, model_choice
@@ -48,7 +50,8 @@ EVENTS_AT_ONCE = 1000
 LONG_BYTES = 20_000_000
 MIN_RATE_S = 0.5  # before that a rate is noise
 
-Tell = Callable[[InputError], None]
+Tell = Callable[[AuscultError], None]
+NOTHING_MORE: Mapping[str, Maker] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,13 @@ class ArchiveRun:
     folder : what it wrote is in there
     counts : of recordings, events and seconds of sound
     outputs : the files of events, one a format; where each recording has its own, the folder of a format
+    n_unmade : files of single recordings, clips say, that could not be made
     """
 
     folder: Path
     counts: Counts
     outputs: tuple[Path, ...]
+    n_unmade: int = 0
 
     @property
     def failed(self) -> Path:
@@ -93,6 +98,7 @@ def detect_archive(
     since: datetime | None = None,
     workers: int | None = None,
     overwrite: bool = False,
+    makers: Mapping[str, Maker] = NOTHING_MORE,
     on_problem: Tell | None = None,
     quiet: bool = True,
 ) -> ArchiveRun:
@@ -114,7 +120,9 @@ def detect_archive(
     since : see `find_sources`
     workers : recordings, and groups of windows, worked on at once; None: one for each core
     overwrite : forget what an earlier run in `output` has done
-    on_problem : called with each recording that cannot be searched, as soon as that is known
+    makers : what else is made of each recording; see `making.make_of_each`
+    on_problem : called with each recording that cannot be searched, as soon as that is known, and with each file that
+        cannot be made of one
     quiet : show no progress
 
     Raises
@@ -144,10 +152,11 @@ def detect_archive(
                 keeping = _Keeping(journal, watch, tell)
                 _try_suspects(keeping, choice, options, workers)
                 _search(keeping, classifier, options, workers)
+            n_unmade = make_of_each(journal, makers, tell)
             counts = journal.counts()
             said = {**about, "formats": list(formats), "each": each, **_figures(counts), **_versions(decoding)}
             outputs = write_outputs(folder, journal, formats=formats, each=each, summary=summary, about=said)
-    return ArchiveRun(folder, counts, tuple(outputs))
+    return ArchiveRun(folder, counts, tuple(outputs), n_unmade)
 
 
 def _search(keeping: _Keeping, classifier: Classifier, options: EventOptions, workers: int | None) -> None:

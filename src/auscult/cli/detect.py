@@ -14,6 +14,7 @@ from cyclopts import Parameter
 
 from auscult.archive.finding import find_sources, parse_since
 from auscult.cli.deciding import Deciding
+from auscult.cli.making import makers_of, name_by_path
 from auscult.cli.opening import Opening, model_to_use
 from auscult.cli.output import (
     InPlace,
@@ -27,8 +28,10 @@ from auscult.cli.output import (
     say_error,
 )
 from auscult.errors import InputError, UsageError
+from auscult.extras import require_installed
 
 if TYPE_CHECKING:
+    from auscult.archive.making import Maker
     from auscult.archive.run import ArchiveRun
     from auscult.archive.unit import ModelChoice
     from auscult.classifier import Classifier
@@ -49,6 +52,8 @@ def detect(
     format: Annotated[list[str] | None, Parameter(metavar="NAME")] = None,
     each: bool = False,
     summary: bool = False,
+    clips: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    plot: Annotated[Path | None, Parameter(metavar="DIR")] = None,
     json: bool = False,
     csv: bool = False,
     files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
@@ -81,6 +86,10 @@ def detect(
     summary
         Print of each recording, in place of its events, a line a label: how often, how long, how sure, and when first.
         With --output, write summary.csv as well.
+    clips
+        Cut the sound of each event into a file in this folder.
+    plot
+        Draw each recording into this folder: its spectrogram, scores over time, and the events.
     json
         Print a JSON object a line, one for each event; with --output, what run.json holds.
     csv
@@ -106,20 +115,24 @@ def detect(
     deciding.check()
     names, earliest = each_name(files, files_from), None if since is None else parse_since(since)
     choice = _choice(model, opening, for_people=output is None and not (json or csv), quiet=quiet)
+    if plot is not None:
+        require_installed("matplotlib", extra="plot", purpose="drawing recordings")
     if output is not None:
         formats = tuple(dict.fromkeys(format or [DEFAULT_FORMAT]))
         how = {"formats": formats, "each": each, "summary": summary, "since": earliest, "workers": jobs}
-        how["overwrite"] = overwrite
+        how |= {"overwrite": overwrite, "makers": makers_of(choice, clips, plot, jobs)}
         return _into_files(names, output, choice, deciding, how, json=json, quiet=quiet)
     classifier = choice.open(quiet=quiet)
-    printed = _Printed(classifier, deciding.options(classifier.labels), jobs, find_sources(names, since=earliest))
+    found = find_sources(names, since=earliest)
+    makers = makers_of(choice, clips, plot, jobs)
+    printed = _Printed(classifier, deciding.options(classifier.labels), jobs, found, tuple(makers.values()))
     with closing(printed.outcomes()) as outcomes:
         if json:
             _print_json(printed, outcomes, summary=summary)
         else:
             _print_text(printed, outcomes, summary=summary, csv=csv)
     say(printed.in_words(), quiet=quiet)
-    return 1 if printed.n_failed else 0
+    return 1 if printed.n_failed or printed.n_unmade else 0
 
 
 def _check(output: Path | None, format: list[str] | None, *, json: bool, csv: bool, **of_output: bool) -> None:
@@ -182,7 +195,7 @@ def _into_files(
     if json:
         emit(run.about.read_text(encoding="utf-8").removesuffix("\n"))
     _say_what_is_there(run, quiet=quiet)
-    return 1 if run.n_failed else 0
+    return 1 if run.n_failed or run.n_unmade else 0
 
 
 def _say_what_is_there(run: ArchiveRun, *, quiet: bool) -> None:
@@ -201,7 +214,12 @@ class _Printed:
     """What is found, as it is, and how much that was."""
 
     def __init__(
-        self, classifier: Classifier, options: EventOptions, jobs: int | None, found: Iterator[str | InputError]
+        self,
+        classifier: Classifier,
+        options: EventOptions,
+        jobs: int | None,
+        found: Iterator[str | InputError],
+        makers: tuple[Maker, ...],
     ) -> None:
         from auscult.result import ModelId
 
@@ -212,7 +230,10 @@ class _Printed:
         self.model = ModelId(classifier.spec.name, classifier.digest, head).to_dict()
         # Of the recording at hand alone.
         self.facts: dict[str, RecordingFacts] = {}
-        self.n_events = self.n_done = self.n_failed = 0
+        self._makers = makers
+        # Of the recording at hand, where something is made of them.
+        self._events: list[Event] = []
+        self.n_events = self.n_done = self.n_failed = self.n_unmade = 0
         self.sound_s = 0.0
 
     def outcomes(self) -> Generator[Event | InputError, None, None]:
@@ -247,12 +268,28 @@ class _Printed:
 
         for one in self._work:
             if not isinstance(one, Event):
-                self._pulled.popleft()
+                source = self._pulled.popleft()
+                if not isinstance(one, InputError):
+                    self._make(source, one)
+                self._events.clear()
                 self.facts.clear()
             elif not self.facts:
                 source = self._pulled[0]
                 self.facts[one.source] = RecordingFacts(started_at=None if "://" in source else recorded_at(source))
+            if isinstance(one, Event) and self._makers:
+                self._events.append(one)
             yield one
+
+    def _make(self, source: str, heard: Heard) -> None:
+        from auscult.archive.journal import Searched
+
+        facts = self.facts.get(heard.source)
+        searched = Searched(source, heard.source, heard.duration_s, None if facts is None else facts.started_at)
+        for maker in self._makers:
+            for _, problem in maker(searched, name_by_path(heard.source), list(self._events)):
+                if problem is not None:
+                    self.n_unmade += 1
+                    say_error(str(problem))
 
 
 def _print_json(printed: _Printed, outcomes: Iterator[Event | InputError], *, summary: bool) -> None:

@@ -1,0 +1,51 @@
+"""Files of single recordings: what is made of each once it was searched, such as clips of its events or a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from auscult.archive.journal import Journal, Searched
+from auscult.data.writers import event_file_names
+from auscult.errors import AuscultError
+from auscult.records import Event
+
+#: From a recording, its name among all (with folders, without ending) and its events, to files and what is wrong with
+#: them.
+Maker = Callable[[Searched, str, list[Event]], Iterable[tuple[Path, AuscultError | None]]]
+
+
+def make_of_each(journal: Journal, makers: Mapping[str, Maker], tell: Callable[[AuscultError], None]) -> int:
+    """Make what was not made yet, and remove what was made before of events that are no more.
+
+    A recording whose files could not all be made is tried again by the next run. After a kill, files are made again.
+
+    Parameters
+    ----------
+    makers : by a word that says what is made, how and where to; another word is another thing
+    tell : called with each problem
+
+    Returns
+    -------
+    how many files could not be made
+    """
+    n_failed = 0
+    for what, maker in makers.items():
+        for left_over in journal.left_over(what):
+            Path(left_over).unlink(missing_ok=True)
+        names = event_file_names((one.name for one in journal.searched()), "")
+        for searched in journal.unmade(what):
+            before = journal.made(searched.source, what)
+            now: set[str] = set()
+            failed = 0
+            for path, problem in maker(searched, names[searched.name], list(journal.events_of(searched.source))):
+                if problem is None:
+                    now.add(str(path))
+                else:
+                    failed += 1
+                    tell(problem)
+            for gone in before - now:
+                Path(gone).unlink(missing_ok=True)
+            journal.keep_made(searched.source, what, now, is_complete=not failed)
+            n_failed += failed
+    return n_failed

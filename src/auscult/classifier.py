@@ -73,6 +73,7 @@ def load(
     locale: str | None = None,
     revision: str | None = None,
     head: str | None = None,
+    device: str | None = None,
     top_k: int | None = 5,
     score_threshold: float | None = None,
     allow: Sequence[str] | None = None,
@@ -91,6 +92,8 @@ def load(
     revision : of a transformers checkpoint
     head : of a model that answers several questions, the name of the one to ask; None: the first. `describe` names
         them. A model trained with YAMNet's head kept beside its own has "main" and "yamnet".
+    device : "cpu", as is None: the processor, on which results are the same to the last bit; "gpu": a graphics card,
+        for an .onnx, see `OpenOptions`; "auto": a graphics card where there is one for it
     top_k, score_threshold, allow, deny : which labels are named, unless a call says otherwise; see
         `decide.Selection`
     quiet : say nothing on stderr while a model is fetched
@@ -99,6 +102,7 @@ def load(
     ------
     ModelFileError : where there is no such file, or it is damaged, of a newer format, or not one of ours
     UsageError : where an option is not for this model, or names a label that it does not have
+    MissingExtraError : where the model, or a graphics card, needs a package that is not installed
     """
     options = OpenOptions(
         labels=labels,  # type: ignore[arg-type]  # made a tuple there
@@ -107,6 +111,7 @@ def load(
         locale=locale,
         revision=revision,
         head=head,
+        device=device,
     )
     selection = Selection(
         top_k=top_k,

@@ -155,9 +155,9 @@ class Scoring:
         return WindowValues(name, tuple(windows), runner.run_pictures(pictures)[output])
 
     def _groups(self, excerpt: Excerpt) -> Iterator[_Group]:
-        """The windows of a sound, as many at a time as make `GROUP_SAMPLES`."""
+        """The windows of a sound, as many at a time as make `GROUP_SAMPLES`, or as the runner takes at once."""
         spec = self._spec
-        size = max(1, GROUP_SAMPLES // spec.window_samples)
+        size = max(self._runner.batch_windows, GROUP_SAMPLES // spec.window_samples)
         cutter = WindowCutter(spec.window_samples, spec.hop_samples)
         blocks = iter_waveform(
             excerpt.source,

@@ -295,6 +295,7 @@ def test_options_go_on_to_the_model(
         "hop_s": 0.5,
         "locale": "de",
         "head": None,
+        "device": None,
         "top_k": 3,
         "score_threshold": 0.25,
         "allow": None,

@@ -35,6 +35,7 @@ class ModelChoice:
     locale: str | None = None
     revision: str | None = None
     head: str | None = None
+    device: str | None = None
     score_threshold: float | None = None
     allow: tuple[str, ...] | None = None
     deny: tuple[str, ...] | None = None

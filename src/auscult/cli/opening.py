@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -36,6 +36,10 @@ class ModelOptions:
     head: Annotated[str | None, Parameter(metavar="NAME")] = None
     """Of a model that answers several questions, the one to ask, such as yamnet; if not given, the first."""
 
+    processor: Annotated[Literal["cpu", "gpu", "auto"] | None, Parameter(metavar="cpu|gpu|auto")] = None
+    """Where an .onnx runs: on a graphics card (gpu), if it can (auto), or, if not given, on the processor. Only the
+    processor gives the same results to the last bit."""
+
     def opening(self) -> dict[str, Any]:
         """What `load` takes of it. What is wrong with a value is said here, before anything is fetched.
 
@@ -51,6 +55,7 @@ class ModelOptions:
             "hop_s": self.hop,
             "locale": self.locale,
             "head": self.head,
+            "device": self.processor,
         }
         OpenOptions(**values)
         return values

@@ -34,6 +34,7 @@ class Runner(Protocol):
     digest : SHA-256 of the file, hexadecimal
     path : where it was read from
     outputs : names of what `run` gives
+    batch_windows : how many windows are best given to `run` at once, at least; 1 where each is computed by itself
     """
 
     @property
@@ -46,10 +47,13 @@ class Runner(Protocol):
     def path(self) -> Path: ...
 
     @property
+    def batch_windows(self) -> int: ...
+
+    @property
     def outputs(self) -> tuple[str, ...]: ...
 
     def run(self, windows: FloatArray, valid_samples: Sequence[int] | None = None) -> dict[str, FloatArray]:
-        """What the model says of each window, which depends on no other window, to the last bit.
+        """What the model says of each window, which depends on no other window: to the last bit, on the processor.
 
         May be called from several threads at once.
 

@@ -55,6 +55,10 @@ class HeadRunner:
         return self._inner.path
 
     @property
+    def batch_windows(self) -> int:
+        return self._inner.batch_windows
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         return tuple(self._names)
 

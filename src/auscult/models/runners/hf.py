@@ -60,6 +60,7 @@ class HfRunner:
 
     def __init__(self, asked: str, options: OpenOptions = NO_OPTIONS, *, quiet: bool = False) -> None:
         options.refuse("locale", why="the labels of a transformers checkpoint are in one language")
+        options.refuse_gpu(why="auscult runs transformers checkpoints on the processor")
         for module in ("torch", "transformers", "safetensors"):
             require_extra(module, extra=EXTRA, purpose=PURPOSE)
         checkpoint = find_checkpoint(asked.removeprefix(HF), revision=options.revision, quiet=quiet)
@@ -86,6 +87,10 @@ class HfRunner:
     @property
     def path(self) -> Path:
         return self._checkpoint.folder
+
+    @property
+    def batch_windows(self) -> int:
+        return 1
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
-"""ONNX files through ONNX Runtime, on the processor."""
+"""ONNX files through ONNX Runtime, on the processor, or on a graphics card where that is asked for."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,16 +15,15 @@ from auscult.errors import ModelFileError, UsageError
 from auscult.features import PictureForm, log_mel
 from auscult.models.modelfile import ModelSpec, read_model_file
 from auscult.models.pictures import form_of
+from auscult.models.runners.onnx_session import ANOTHER, CPU_PROVIDER, first_line, open_session
 from auscult.models.runners.options import NO_OPTIONS, OpenOptions, with_hop
 from auscult.models.runners.windows import aligned, check_windows
 from auscult.records import FloatArray
 
-if TYPE_CHECKING:
-    import onnxruntime
-
 _INPUT, _PICTURE_INPUT = "waveform", "picture"
 _FLOAT = "tensor(float)"
-_FATAL_ONLY = 4
+# A card needs many at once to be busy. The number is not measured: no card was at hand.
+GPU_BATCH_WINDOWS = 32
 
 
 class OnnxRunner:
@@ -37,7 +37,10 @@ class OnnxRunner:
     A model that was trained on pictures is given the log-mel of each window as its picture would have it, gray by gray
     (`features.PictureForm`), so that a sound and its picture give the same scores; zeros behind are not heard.
 
-    Of the options it takes `hop_s`; the file itself says the rest.
+    On a graphics card windows are computed `GPU_BATCH_WINDOWS` at a time: there the last bits may depend on the batch,
+    and differ from the processor's.
+
+    Of the options it takes `hop_s` and `device`; the file itself says the rest.
     """
 
     def __init__(self, path: Path, options: OpenOptions = NO_OPTIONS) -> None:
@@ -46,7 +49,7 @@ class OnnxRunner:
         self._spec = with_hop(spec, options.hop_s)
         self._path = path
         self._digest = hashlib.sha256(content).hexdigest()
-        self._session = _open_session(path, content)
+        self._session, self.provider = open_session(path, content, options.device)
         self._widths = _output_widths(self._spec)
         picture = spec.picture
         self._input = _INPUT if picture is None else _PICTURE_INPUT
@@ -65,6 +68,10 @@ class OnnxRunner:
     @property
     def path(self) -> Path:
         return self._path
+
+    @property
+    def batch_windows(self) -> int:
+        return 1 if self.provider == CPU_PROVIDER else GPU_BATCH_WINDOWS
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -103,25 +110,28 @@ class OnnxRunner:
         return self._run_each(pictures)
 
     def _run_each(self, inputs: Iterable[FloatArray]) -> dict[str, FloatArray]:
-        buffer = aligned(math.prod(self._shape)).reshape(1, *self._shape)
-        rows: list[list[FloatArray]] = []
-        for one in inputs:
-            buffer[0] = one
-            rows.append(self._run_one(buffer))
-        if not rows:
+        size = self.batch_windows
+        buffer = aligned(size * math.prod(self._shape)).reshape(size, *self._shape)
+        remaining = iter(inputs)
+        parts: list[list[FloatArray]] = []
+        while batch := list(islice(remaining, size)):
+            for row, one in zip(buffer, batch, strict=False):
+                row[:] = one
+            parts.append(self._run_batch(buffer[: len(batch)]))
+        if not parts:
             return {name: np.zeros((0, width or 0), np.float32) for name, width in self._widths.items()}
-        return {name: np.concatenate([row[i] for row in rows]) for i, name in enumerate(self._widths)}
+        return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._widths)}
 
-    def _run_one(self, values_in: FloatArray) -> list[FloatArray]:
+    def _run_batch(self, values_in: FloatArray) -> list[FloatArray]:
         try:
             values: list[FloatArray] = self._session.run(list(self._widths), {self._input: values_in})
         except Exception as error:
-            raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
+            raise ModelFileError(f"{self._path}: the model failed ({first_line(error)}); {ANOTHER}") from error
         for (name, width), value in zip(self._widths.items(), values, strict=True):
-            if value.ndim != 2 or value.shape[0] != 1 or width not in (None, value.shape[1]):
+            if value.ndim != 2 or value.shape[0] != len(values_in) or width not in (None, value.shape[1]):
                 raise ModelFileError(
                     f"{self._path}: the output {name!r} must have a row a window and {_columns(width)}; "
-                    f"the model gave the shape {value.shape} for one window; {_ANOTHER}"
+                    f"the model gave the shape {value.shape} for {_windows(len(values_in))}; {ANOTHER}"
                 )
         return values
 
@@ -138,31 +148,7 @@ class OnnxRunner:
 
     def _mismatch(self, rule: str, found: dict[str, Any]) -> ModelFileError:
         said = ", ".join(f"{one.name} {one.type} {one.shape}" for one in found.values())
-        return ModelFileError(f"{self._path}: by its description the graph must {rule}; it has {said}; {_ANOTHER}")
-
-
-_ANOTHER = "export the model again, or fetch another copy"
-
-
-def _open_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # With more threads in one call, sums are added in another order: scores would depend on the machine's
-    # load.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Its messages reach the user as exceptions; stderr is the command line's.
-    options.log_severity_level = _FATAL_ONLY
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelFileError(
-            f"{path}: ONNX Runtime {onnxruntime.__version__} cannot open it ({_first_line(error)}); "
-            f"{_ANOTHER}, or upgrade with: pip install -U onnxruntime"
-        ) from error
+        return ModelFileError(f"{self._path}: by its description the graph must {rule}; it has {said}; {ANOTHER}")
 
 
 def _output_widths(spec: ModelSpec) -> dict[str, int | None]:
@@ -198,5 +184,5 @@ def _columns(width: int | None) -> str:
     return "any number of columns" if width is None else f"{width} columns"
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _windows(count: int) -> str:
+    return "one window" if count == 1 else f"{count} windows"

@@ -11,6 +11,8 @@ from auscult.errors import UsageError
 from auscult.models.modelspec import ModelSpec
 from auscult.records import whole_rate
 
+DEVICES = ("cpu", "gpu", "auto")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpenOptions:
@@ -24,6 +26,8 @@ class OpenOptions:
     hop_s : seconds from the start of a window to the next; None: the model's own
     locale : language of the display names, such as "en" or "pt-BR"
     revision : of a model that is kept in several
+    device : "cpu", the same as None: the processor, on which alone results are promised to be the same to the last
+        bit; "gpu": a graphics card, through ONNX Runtime; "auto": a graphics card where the model can run on one here
     head : name of the head whose scores are asked for; None: the first. Every runner takes it, see `HeadRunner`.
 
     Raises
@@ -36,6 +40,7 @@ class OpenOptions:
     hop_s: float | None = None
     locale: str | None = None
     revision: str | None = None
+    device: str | None = None
     head: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,10 +59,22 @@ class OpenOptions:
                 raise _wrong("sample_rate", "a positive whole number of Hz", self.sample_rate) from None
         if self.hop_s is not None and not (_is_number(self.hop_s) and self.hop_s > 0):
             raise _wrong("hop_s", "a positive number of seconds", self.hop_s)
+        if self.device not in (None, *DEVICES):
+            raise _wrong("device", f"one of {', '.join(DEVICES)}", self.device)
         for name in ("locale", "revision", "head"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
                 raise _wrong(name, "a word", value)
+
+    def refuse_gpu(self, *, why: str) -> None:
+        """Refuse a graphics card where it is asked for; "auto" is content with the processor.
+
+        Raises
+        ------
+        UsageError
+        """
+        if self.device == "gpu":
+            raise UsageError(f"The option 'device' cannot be 'gpu' for this model: {why}; leave it out.")
 
     def refuse(self, *names: str, why: str) -> None:
         """Refuse the options of these names where they are given: what would have no effect is not taken.

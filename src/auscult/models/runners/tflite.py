@@ -91,6 +91,7 @@ class TfliteRunner:
 
     def __init__(self, path: Path, options: OpenOptions = NO_OPTIONS) -> None:
         options.refuse("revision", why=f"{path} is a file, of which there is one")
+        options.refuse_gpu(why=f"{path} runs in LiteRT, on the processor")
         content = read_bytes(path)
         self._path = path
         self._digest = hashlib.sha256(content).hexdigest()
@@ -129,6 +130,10 @@ class TfliteRunner:
     @property
     def path(self) -> Path:
         return self._path
+
+    @property
+    def batch_windows(self) -> int:
+        return 1
 
     @property
     def outputs(self) -> tuple[str, ...]:

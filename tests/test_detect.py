@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from auscult import scoring as scoring_module
 from auscult.audio import plan_windows
 from auscult.classifier import Classifier, Heard, WindowValues, load
-from auscult.decide import EventOptions
+from auscult.decide import EventOptions, Summary
 from auscult.errors import InputError, ModelFileError, UsageError
 from auscult.models.modelspec import UnknownSpec
 from auscult.records import Event, FloatArray
@@ -177,3 +177,29 @@ def test_a_model_that_fails_ends_the_work(model: Classifier, monkeypatch: pytest
     monkeypatch.setattr(model._runner, "run", broken)
     with pytest.raises(ModelFileError, match="the model failed"):
         list(model.detect(np.tile(EARLY, 2000)))
+
+
+def test_a_sound_summed_up_agrees_with_its_events_and_windows(model: Classifier) -> None:
+    sounds = [np.concatenate([EARLY, EARLY, SILENCE, LATE]), LATE]
+    options = EventOptions(on=0.6, off=0.4)
+    summaries = list(model.summarise_many(sounds, options, workers=1))
+    for sound, summary in zip(sounds, summaries, strict=True):
+        assert isinstance(summary, Summary)
+        events = list(model.detect(sound, options))
+        scores = model.classify(sound).scores.values
+        assert summary.duration_s == len(sound) / SAMPLE_RATE
+        for column, line in enumerate(summary.labels):
+            own = [event for event in events if event.label == line.label]
+            assert (line.any, line.count) == (bool(own), len(own))
+            assert line.total_s == pytest.approx(sum(event.end_s - event.start_s for event in own))
+            assert line.first_s == min((event.start_s for event in own), default=None)
+            assert (line.mean, line.max) == pytest.approx((scores[:, column].mean(), scores[:, column].max()))
+    (alone,) = model.summarise_many([LATE], options, allow=["late"], workers=2)
+    assert isinstance(alone, Summary)
+    assert [line.label for line in alone.labels] == ["late"]
+
+
+def test_a_sound_that_cannot_be_summed_up_is_named(model: Classifier, tmp_path: Path) -> None:
+    good, bad = model.summarise_many([LATE, tmp_path / "missing.wav"])
+    assert isinstance(good, Summary)
+    assert isinstance(bad, InputError)

@@ -28,6 +28,8 @@ from auscult.decide import (
     Names,
     Selection,
     Shortlist,
+    Summary,
+    Summing,
     Threshold,
     check_count,
 )
@@ -422,6 +424,48 @@ class Classifier:
                     yield from events.push(part.windows, part.values)
 
         return self._each(sources, detected, workers)
+
+    def summarise_many(
+        self,
+        sources: Iterable[AnySource],
+        options: EventOptions = DEFAULT_EVENTS,
+        *,
+        allow: Names = NOT_GIVEN,
+        deny: Names = NOT_GIVEN,
+        workers: int | None = None,
+    ) -> Generator[Summary | InputError, None, None]:
+        """Each of many sounds in a line a label: whether, when and how often it is heard, and how sure the model is.
+
+        Of each sound comes one `Summary`, or what is wrong with it, in their order and in constant memory.
+
+        Parameters
+        ----------
+        sources, options, allow, deny, workers : as for `detect_many`
+
+        Raises
+        ------
+        ModelFileError : where the model itself fails
+        UsageError : `sources` is a single one, or an option is not what stands above
+        """
+        if not self.spec.takes_sound:
+            raise UsageError(f"The model {self.spec.name!r} takes pictures, in which nothing has a time.")
+        finder = self._event_finder(options, allow, deny)
+
+        def summarised(scoring: Scoring, source: AnySource) -> Iterator[Summary]:
+            events = finder(scoring.name(source))
+            summing = Summing(self.labels, events.columns)
+            for part in scoring.heard(source, "scores"):
+                if isinstance(part, Heard):
+                    found = events.finish()
+                else:
+                    found = events.push(part.windows, part.values)
+                    summing.push(part.values)
+                for event in found:
+                    summing.add(event)
+                if isinstance(part, Heard):
+                    yield summing.finish(part.source, part.duration_s)
+
+        return self._each(sources, summarised, workers)
 
     def stream(
         self,

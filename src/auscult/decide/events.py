@@ -127,6 +127,7 @@ class EventFinder:
         window_samples: int,
         hop_samples: int,
     ) -> None:
+        self.columns = tuple(columns)
         self._source = source
         self._labels = [labels[column] for column in columns]
         self._n_labels = len(labels)

@@ -112,8 +112,9 @@ def test_peaks_are_held_and_clipping_is_said_for_a_while(view: LiveView, clock: 
     assert "CLIPPING" in shown(view, listening, clock)[1]
     found = [shown(view, listening, clock)[1] for _ in range(3)]
     assert "peak -30.0" in found[-1]
-    # The needle falls by 2 dB each time, from -10.
-    assert "-18.0 dBFS" in found[-1]
+    assert "-50.0 dBFS" in found[-1]
+    # The bar falls by 2 dB each time, from -10, four times.
+    assert found[-1].count("━") == round(BAR_CELLS * 42 / 60)
 
 
 def test_before_anything_came(view: LiveView) -> None:

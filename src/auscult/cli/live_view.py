@@ -27,6 +27,8 @@ QUIET_DBFS, LOUD_DBFS, HOT_DBFS = -60.0, -18.0, -6.0
 #: How long the highest level stays marked, and that it clipped stays said.
 HOLD_S = 2.0
 REFRESH_S = 0.08
+#: How far the bar falls from one drawing to the next, at most.
+FALL_DB = 2.0
 NAME_CELLS, BAR_CELLS, VALUE_CELLS, WIDEST = 24, 32, 10, 84
 
 
@@ -43,7 +45,7 @@ class LiveView:
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._drawn_s = float("-inf")
         self._top: Sequence[Prediction] = ()
-        self._level_dbfs = QUIET_DBFS
+        self._needle_dbfs = self._level_dbfs = QUIET_DBFS
         self._held_dbfs = QUIET_DBFS
         self._held_at_s = self._clipped_at_s = float("-inf")
 
@@ -86,17 +88,18 @@ class LiveView:
 
     def _hold(self, levels: Levels | None, now_s: float) -> None:
         if levels is None:
-            self._level_dbfs = max(QUIET_DBFS, self._level_dbfs - 2)
+            self._needle_dbfs = max(QUIET_DBFS, self._needle_dbfs - FALL_DB)
             return
+        self._level_dbfs = levels.rms_dbfs
         # Up at once, down slowly, as needles of meters do.
-        self._level_dbfs = max(levels.rms_dbfs, self._level_dbfs - 2)
+        self._needle_dbfs = max(levels.rms_dbfs, self._needle_dbfs - FALL_DB)
         if levels.peak_dbfs >= self._held_dbfs or now_s - self._held_at_s > HOLD_S:
             self._held_dbfs, self._held_at_s = levels.peak_dbfs, now_s
         if levels.n_clipped:
             self._clipped_at_s = now_s
 
     def _meter(self) -> RenderableType:
-        lit, held = _cells(self._level_dbfs), _cells(self._held_dbfs)
+        lit, held = _cells(self._needle_dbfs), _cells(self._held_dbfs)
         bar = Text()
         for cell in range(BAR_CELLS):
             dbfs = QUIET_DBFS * (1 - cell / BAR_CELLS)

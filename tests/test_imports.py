@@ -139,6 +139,11 @@ def test_the_commands_that_search_are_light(model: str, sound: str, tmp_path: Pa
     assert imported_by(COMMAND, "search", index, sound, "--json") & HEAVY == set()
 
 
+def test_the_command_that_detects_is_light(model: str, sound: str, tmp_path: Path) -> None:
+    assert imported_by(COMMAND, "detect", sound, "--model", model, "--json", "-q") & HEAVY == set()
+    assert imported_by(COMMAND, "detect", sound, "--model", model, "-q", "-o", str(tmp_path / "out")) & HEAVY == set()
+
+
 def test_the_command_that_shows_a_model_is_light(model: str) -> None:
     assert imported_by(COMMAND, "models", "show", model) & HEAVY == set()
 

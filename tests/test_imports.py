@@ -102,6 +102,7 @@ COMMAND = "import sys; from auscult.cli.app import run; code = run(sys.argv[1:])
 HELP_PAGES = (
     "",
     "classify",
+    "detect",
     "listen",
     "train",
     "evaluate",

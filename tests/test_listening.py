@@ -167,6 +167,20 @@ def test_samples_that_are_no_numbers_are_a_gap(model: Classifier, bad: float) ->
     assert said == [*expected, *as_said(streamed(model, noise(4000)), 0.6)]
 
 
+def test_a_device_that_gives_no_numbers_for_long_makes_one_gap(model: Classifier) -> None:
+    broken = [LiveBlock(np.full((1, 80), np.nan, np.float32), SAMPLE_RATE, 0.0)] * 100
+    heard, listening = listen(model, [*broken, *blocks_of(noise(4000)), *broken, broken[0]])
+    gaps = [one for one in heard if isinstance(one, Gap)]
+    assert [(one.start_s, one.end_s, one.why) for one in gaps] == [
+        (0.0, pytest.approx(1.0), "not finite"),
+        (pytest.approx(1.5), pytest.approx(2.51), "not finite"),
+    ]
+    assert as_said(heard) == as_said(streamed(model, noise(4000)), gaps[0].end_s)
+    assert listening.duration_s == pytest.approx(2.51)
+    _, listening = listen(model, broken, seconds=0.5)
+    assert listening.duration_s == pytest.approx(0.5)
+
+
 def test_scores_that_are_no_numbers_are_a_gap(model: Classifier) -> None:
     loud = LiveBlock(np.full((1, 1600), 3e38, np.float32), SAMPLE_RATE, 0.0)
     heard, _ = listen(model, [*blocks_of(noise(4000)), loud, *blocks_of(noise(4000))])

@@ -99,6 +99,7 @@ class Listening:
         self._selection = selection
         self._stream: Stream | None = None
         self._done = False
+        self._damaged_s = 0.0
         self._began_s: float | None = None
         self.began_at: datetime | None = None
         self.n_windows = self.n_events = self.n_dropped_windows = 0
@@ -135,7 +136,7 @@ class Listening:
     @property
     def duration_s(self) -> float:
         """How much sound was heard, gaps included."""
-        return 0.0 if self._stream is None else self._stream.duration_s
+        return 0.0 if self._stream is None else self._stream.duration_s + self._damaged_s
 
     def clock(self, seconds: float) -> datetime | None:
         """When that was which lies so far from the beginning; None before there is one."""
@@ -159,10 +160,13 @@ class Listening:
         self._done = True
         if self._stream is None:
             return []
+        heard = self._gap(self._stream, self._damaged_s, DAMAGED) if self._damaged_s else []
+        self._damaged_s = 0.0
         try:
-            return self._counted(list(self._stream.finish()))
+            heard += self._stream.finish()
         except InputError:
-            return []
+            heard.append(Gap(self._stream.source, self._stream.duration_s, self._stream.duration_s, DAMAGED, 0))
+        return self._counted(heard)
 
     def _is_over(self) -> bool:
         """Whether by the clock so much sound should have come long ago: a source that is gone must not hold it up."""
@@ -194,34 +198,42 @@ class Listening:
             )
             self._began_s = block.arrived_s - block.duration_s - (lapse.seconds if lapse else 0.0)
             self.began_at = self._now() - timedelta(seconds=self._monotonic() - self._began_s)
-        if lapse is not None:
-            heard += self._gap(stream, lapse.seconds, lapse.why, block)
-        elif block.sample_rate != stream.sample_rate:
-            heard += self._gap(stream, 0.0, "another sample rate", block)
         samples = block.samples
         if self._seconds is not None:
-            left = max(0, round((self._seconds - stream.duration_s) * block.sample_rate))
+            missing_s = lapse.seconds if lapse else 0.0
+            left = max(0, round((self._seconds - self.duration_s - missing_s) * block.sample_rate))
             self._done = left <= samples.shape[1]
             samples = samples[:, :left]
-        if len(samples) != stream.channels:
+        if not np.isfinite(samples).all():
+            # A device that goes on like this makes one long gap, not one a block.
+            self._damaged_s += samples.shape[1] / block.sample_rate + (lapse.seconds if lapse else 0.0)
+            return heard
+        if self._damaged_s or lapse is not None:
+            missing_s = self._damaged_s + (lapse.seconds if lapse else 0.0)
+            heard += self._gap(stream, missing_s, lapse.why if lapse else DAMAGED, block)
+            self._damaged_s = 0.0
+        elif block.sample_rate != stream.sample_rate:
+            heard += self._gap(stream, 0.0, "another sample rate", block)
+        elif len(samples) != stream.channels:
             heard += self._gap(stream, 0.0, "other channels", block)
         start_s = stream.duration_s
         try:
-            heard += stream.push(samples, arrived_s=block.arrived_s)
+            return heard + stream.push(samples, arrived_s=block.arrived_s)
         except InputError:
-            # Of samples that are no numbers nothing was taken; where it was the scores, all was.
-            missing_s = start_s + samples.shape[1] / block.sample_rate - stream.duration_s
-            heard += self._gap(stream, max(0.0, missing_s), DAMAGED, block, start_s=start_s)
-        return heard
+            # Scores that are no numbers: all of the block was taken, and the stream has begun anew after it.
+            return [*heard, *self._gap(stream, 0.0, DAMAGED, block, start_s=start_s)]
 
     def _gap(
-        self, stream: Stream, seconds: float, why: str, block: LiveBlock, *, start_s: float | None = None
+        self, stream: Stream, seconds: float, why: str, block: LiveBlock | None = None, *, start_s: float | None = None
     ) -> list[Heard]:
-        """Sound that is missing, before the block or in its place; `start_s` where some of it was already counted."""
+        """Sound that is missing before the block; `start_s` where some of it was already counted."""
         start_s = stream.duration_s if start_s is None else start_s
         heard: list[Heard] = []
         try:
-            heard += stream.gap(seconds, sample_rate=block.sample_rate, channels=len(block.samples))
+            if block is None:
+                heard += stream.gap(seconds)
+            else:
+                heard += stream.gap(seconds, sample_rate=block.sample_rate, channels=len(block.samples))
         except InputError:
             why = DAMAGED
         end_s = stream.duration_s

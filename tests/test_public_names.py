@@ -12,6 +12,7 @@ import pytest
 import auscult
 
 NAMES = [
+    "ArchiveRun",
     "AudioInfo",
     "AuscultError",
     "Classifier",
@@ -25,6 +26,7 @@ NAMES = [
     "InputError",
     "Label",
     "MissingExtraError",
+    "ModelChoice",
     "ModelFileError",
     "OutputError",
     "Prediction",
@@ -40,6 +42,8 @@ NAMES = [
     "Waveform",
     "Window",
     "cross_validate",
+    "detect_archive",
+    "detect_files",
     "evaluate",
     "load",
     "open_dataset",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
 
+    from auscult.archive.run import ArchiveRun, detect_archive
+    from auscult.archive.unit import ModelChoice, detect_files
     from auscult.audio import sound_from_array
     from auscult.classifier import Classifier, load
     from auscult.data import Dataset, Reading, open_dataset
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from auscult.training import CrossValidation, Run, TrainOptions, cross_validate, train
 
 _HOMES = {
+    "archive.run": "ArchiveRun detect_archive",
+    "archive.unit": "ModelChoice detect_files",
     "audio": "sound_from_array",
     "classifier": "Classifier load",
     "data": "Dataset Reading open_dataset",
@@ -49,6 +53,7 @@ _HOMES = {
 _HOME_OF = {name: f"auscult.{home}" for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "ArchiveRun",
     "AudioInfo",
     "AuscultError",
     "Classifier",
@@ -62,6 +67,7 @@ __all__ = [
     "InputError",
     "Label",
     "MissingExtraError",
+    "ModelChoice",
     "ModelFileError",
     "OutputError",
     "Prediction",
@@ -77,6 +83,8 @@ __all__ = [
     "Waveform",
     "Window",
     "cross_validate",
+    "detect_archive",
+    "detect_files",
     "evaluate",
     "load",
     "open_dataset",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,10 @@ def test_it_ends_after_so_many_seconds(model: Classifier) -> None:
     heard, listening = listen(model, blocks_of(samples), seconds=1.01)
     assert as_said(heard) == as_said(streamed(model, samples[:8080]))
     assert listening.duration_s == 1.01
+    late = LiveBlock(samples[np.newaxis], SAMPLE_RATE, 0.0, Lapse(3.0, "interrupted"))
+    heard, listening = listen(model, [*blocks_of(samples[:4000]), late], seconds=2.0)
+    assert [(one.start_s, one.end_s) for one in heard if isinstance(one, Gap)] == [(0.5, 2.0)]
+    assert listening.duration_s == 2.0
     with pytest.raises(UsageError, match="'seconds' parameter must be a number above 0"):
         listen(model, [], seconds=0)
 
@@ -218,6 +223,12 @@ def test_an_input_that_fails_is_said_after_what_was_heard(model: Classifier) -> 
         assert listening.ended
         heard += listening.finish()
     assert as_said(heard) == as_said(streamed(model, noise(4000)))
+
+
+def test_a_channel_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    right = load(write_tiny_model(tmp_path / "model.onnx", replace(SPEC, mono=1)))
+    with pytest.raises(InputError, match="<script>: channel 1 was asked for, counted from 0, and the sound has 1"):
+        listen(right, blocks_of(noise(4000)))
 
 
 class Held:

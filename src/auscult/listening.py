@@ -15,7 +15,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -186,32 +186,18 @@ class Listening:
         return heard
 
     def _hear(self, block: LiveBlock) -> list[Heard]:
-        stream, lapse = self._stream, block.lapse
-        heard: list[Heard] = []
-        if stream is None:
-            stream = self._stream = self._model.stream(
-                block.sample_rate,
-                self._options,
-                channels=len(block.samples),
-                source=self._capture.source.name,
-                **self._selection,
-            )
-            self._began_s = block.arrived_s - block.duration_s - (lapse.seconds if lapse else 0.0)
-            self.began_at = self._now() - timedelta(seconds=self._monotonic() - self._began_s)
-        samples = block.samples
-        if self._seconds is not None:
-            missing_s = lapse.seconds if lapse else 0.0
-            left = max(0, round((self._seconds - self.duration_s - missing_s) * block.sample_rate))
-            self._done = left <= samples.shape[1]
-            samples = samples[:, :left]
+        stream = self._stream or self._begin(block)
+        block = self._within_seconds(block)
+        samples, lapse = block.samples, block.lapse
+        missing_s = self._damaged_s + (lapse.seconds if lapse else 0.0)
         if not np.isfinite(samples).all():
             # A device that goes on like this makes one long gap, not one a block.
-            self._damaged_s += samples.shape[1] / block.sample_rate + (lapse.seconds if lapse else 0.0)
-            return heard
+            self._damaged_s = missing_s + block.duration_s
+            return []
+        heard: list[Heard] = []
         if self._damaged_s or lapse is not None:
-            missing_s = self._damaged_s + (lapse.seconds if lapse else 0.0)
-            heard += self._gap(stream, missing_s, lapse.why if lapse else DAMAGED, block)
             self._damaged_s = 0.0
+            heard += self._gap(stream, missing_s, lapse.why if lapse else DAMAGED, block)
         elif block.sample_rate != stream.sample_rate:
             heard += self._gap(stream, 0.0, "another sample rate", block)
         elif len(samples) != stream.channels:
@@ -219,9 +205,36 @@ class Listening:
         start_s = stream.duration_s
         try:
             return heard + stream.push(samples, arrived_s=block.arrived_s)
-        except InputError:
+        except InputError as error:
+            if error.kind != "not_finite":
+                raise
             # Scores that are no numbers: all of the block was taken, and the stream has begun anew after it.
             return [*heard, *self._gap(stream, 0.0, DAMAGED, block, start_s=start_s)]
+
+    def _begin(self, block: LiveBlock) -> Stream:
+        self._stream = self._model.stream(
+            block.sample_rate,
+            self._options,
+            channels=len(block.samples),
+            source=self.source,
+            **self._selection,
+        )
+        self._began_s = block.arrived_s - block.duration_s - (block.lapse.seconds if block.lapse else 0.0)
+        self.began_at = self._now() - timedelta(seconds=self._monotonic() - self._began_s)
+        return self._stream
+
+    def _within_seconds(self, block: LiveBlock) -> LiveBlock:
+        """As much of the block, and of what is missing before it, as is asked for."""
+        if self._seconds is None:
+            return block
+        left_s = max(0.0, self._seconds - self.duration_s)
+        lapse = block.lapse
+        if lapse is not None:
+            lapse = replace(lapse, seconds=min(lapse.seconds, left_s))
+            left_s -= lapse.seconds
+        n_left = round(left_s * block.sample_rate)
+        self._done = n_left <= block.samples.shape[1]
+        return replace(block, samples=block.samples[:, :n_left], lapse=lapse)
 
     def _gap(
         self, stream: Stream, seconds: float, why: str, block: LiveBlock | None = None, *, start_s: float | None = None

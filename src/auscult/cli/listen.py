@@ -131,7 +131,8 @@ def _listen(
             if json:
                 print_json(failure_record(error))
         show(listening, listening.finish())
-    say(_summary(listening), quiet=quiet)
+    if listening.duration_s > 0:
+        say(_summary(listening), quiet=quiet)
     return code
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from auscult.scenes.clips import SceneClip, active_spans, clips_of
-    from auscult.scenes.mixture import PEAK, Scene, render
+    from auscult.scenes.mixture import PEAK, Scene, render, truth_of
     from auscult.scenes.options import SceneOptions
     from auscult.scenes.plan import Placement, ScenePlan, chosen_scenes, plan_scenes, read_plans
     from auscult.scenes.write import write_scenes
@@ -37,6 +37,7 @@ _HOMES = {
     "PEAK": "mixture",
     "Scene": "mixture",
     "render": "mixture",
+    "truth_of": "mixture",
     "SceneOptions": "options",
     "Placement": "plan",
     "ScenePlan": "plan",
@@ -59,6 +60,7 @@ __all__ = [
     "plan_scenes",
     "read_plans",
     "render",
+    "truth_of",
     "write_scenes",
 ]
 

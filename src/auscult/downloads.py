@@ -26,15 +26,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from auscult.errors import DownloadError, InputErrorKind, OutputError
-from auscult.files import digest_of_file
+from auscult.files import Expected
 from auscult.progress import bytes_in_words, progress
 from auscult.web import Deadline, OtherSchemeError, open_url
 
 _READ_BYTES = 1 << 16
 # A server that is busy or broken for now, by status code.
 _COME_BACK = frozenset({408, 425, 429, 500, 502, 503, 504})
-# What people call the algorithms of checksums.
-_ALGORITHMS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
@@ -107,27 +105,6 @@ def download(
                 shown = name or url.partition("?")[0].rpartition("/")[2] or url
                 _Transfer(url, path, expected, shown, quiet, patience or PATIENCE).run()
     return path
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a whole file must be: its checksum as `download` takes it, and its size; None where that is not known."""
-
-    checksum: str | None
-    size_bytes: int | None
-
-    def difference(self, path: Path) -> str:
-        """How a file differs from what is expected, "" where it does not."""
-        if not path.is_file():
-            return "there is no such file"
-        size = path.stat().st_size
-        if self.size_bytes is not None and size != self.size_bytes:
-            return f"it has {size} bytes where {self.size_bytes} are expected"
-        if self.checksum is None:
-            return ""
-        algorithm, _, expected = self.checksum.partition(":")
-        found = digest_of_file(path, algorithm)
-        return "" if found == expected else f"its {_ALGORITHMS[algorithm]} is {found} where {expected} is expected"
 
 
 class _AgainError(Exception):

@@ -11,9 +11,13 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from auscult.errors import OutputError, OutputNameError
+
+# What people call the algorithms of checksums.
+_ALGORITHMS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256"}
 
 
 @contextmanager
@@ -114,6 +118,27 @@ def digest_of_file(path: str | Path, algorithm: str) -> str:
     """Hexadecimal digest of a file's bytes by an algorithm of `hashlib`, such as ``md5``, which some publish."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a whole file must be: its checksum as "sha256:...", and its size; None where that is not known."""
+
+    checksum: str | None
+    size_bytes: int | None
+
+    def difference(self, path: Path) -> str:
+        """How a file differs from what is expected, "" where it does not."""
+        if not path.is_file():
+            return "there is no such file"
+        size = path.stat().st_size
+        if self.size_bytes is not None and size != self.size_bytes:
+            return f"it has {size} bytes where {self.size_bytes} are expected"
+        if self.checksum is None:
+            return ""
+        algorithm, _, expected = self.checksum.partition(":")
+        found = digest_of_file(path, algorithm)
+        return "" if found == expected else f"its {_ALGORITHMS[algorithm]} is {found} where {expected} is expected"
 
 
 def remove_tree(path: str | Path) -> None:

@@ -49,6 +49,8 @@ app = App(
     name="auscult",
     help="Learn to tell sounds apart from a folder of recordings, and run what was learned anywhere.",
     version=version,
+    # Markdown, the default, takes a third of the time of such a short command to import.
+    version_format="plaintext",
     default_parameter=Parameter(negative="", show_default=_shown_default),
     # Ctrl-C is for `run` to answer.
     suppress_keyboard_interrupt=False,

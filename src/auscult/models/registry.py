@@ -15,9 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from auscult.downloads import Expected, download
 from auscult.errors import DownloadError, ModelFileError, UsageError
-from auscult.files import atomic_path
+from auscult.files import Expected, atomic_path
 from auscult.home import home_folder
 
 # What `auscult classify` uses where no model is named, and what serves people where that cannot be had.
@@ -133,6 +132,11 @@ def model_file(name: str, *, quiet: bool = False) -> Path:
     model = named_model(name)
     if model.packaged is not None:
         return _packaged_file(model)
+    if (kept := _kept_where_right(model)) is not None:
+        return kept
+    # Imported here: what speaks to servers takes longer to import than the file to be looked at.
+    from auscult.downloads import download
+
     try:
         return download(
             model.url, _kept_file(model), sha256=model.sha256, size_bytes=model.size_bytes, name=name, quiet=quiet
@@ -152,8 +156,7 @@ def cached_file(name: str) -> Path | None:
     model = named_model(name)
     if model.packaged is not None:
         return _packaged_file(model)
-    path = _kept_file(model)
-    return path if path.is_file() and not model.expected.difference(path) else None
+    return _kept_where_right(model)
 
 
 def import_file(name: str, path: str | os.PathLike[str]) -> Path:
@@ -184,6 +187,11 @@ def import_file(name: str, path: str | os.PathLike[str]) -> Path:
     with atomic_path(kept, remedy="set AUSCULT_HOME to a folder that can be") as temporary:
         shutil.copyfile(path, temporary)
     return kept
+
+
+def _kept_where_right(model: NamedModel) -> Path | None:
+    path = _kept_file(model)
+    return path if path.is_file() and not model.expected.difference(path) else None
 
 
 def _other_ways(name: str) -> str:

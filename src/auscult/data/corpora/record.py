@@ -10,7 +10,7 @@ from typing import Any
 from auscult.data.listing import Listing
 from auscult.data.schema import Task
 from auscult.data.unpacking import Limits
-from auscult.downloads import Expected
+from auscult.files import Expected
 
 FindTable = Callable[[Path], Path | None]
 Read = Callable[[Path, Path], Listing]

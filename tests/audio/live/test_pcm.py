@@ -125,7 +125,7 @@ def test_a_last_frame_that_is_not_whole_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "problem"),
     [
-        (b"", "empty", "nothing came; send it PCM or WAV"),
+        (b"", "empty", "no sound came; send it PCM or WAV"),
         (bytes(100), "invalid", "no WAV header, so its rate is not known; state it with --rate"),
         (b"OggS" + bytes(100), "unsupported", "begins like Ogg, and PCM or WAV was expected; decode it first"),
         (b"fLaC" + bytes(100), "unsupported", "begins like FLAC"),
@@ -153,6 +153,13 @@ def test_what_cannot_be_read_is_said(content: bytes, kind: str, problem: str) ->
 def test_no_bytes_give_anything_but_sound_or_an_input_error(head: bytes, rest: bytes) -> None:
     with pipe_with([head + rest]) as descriptor, suppress(InputError):
         list(PcmInput(descriptor).blocks(threading.Event()))
+
+
+def test_that_no_sound_came_is_said_whatever_was_stated() -> None:
+    header = b"RIFF\0\0\0\0WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 2, 8000, 32000, 4, 16) + b"data\0\0\0\0"
+    for content in (b"", b"\0", header, header + b"\0\0\0"):
+        with pytest.raises(InputError, match="no sound came"):
+            read([content], PcmForm(8000))
 
 
 def test_forms_that_are_none() -> None:

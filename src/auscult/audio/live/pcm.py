@@ -99,27 +99,37 @@ class PcmInput:
 
     def blocks(self, stop: threading.Event) -> Iterator[LiveBlock]:
         """See `LiveInput`."""
-        form, rest, left = self._start(stop)
+        head = self._read_whole(b"", 12, stop)
+        if not head and stop.is_set():
+            return
+        if not head:
+            raise self._empty()
+        form, rest, left = self._start(head, stop)
         # What a pipe may hold when reading begins is no sign that the sound is not live.
         held_s = _held_bytes(self._descriptor) / (form.frame_bytes * form.sample_rate)
         self.lead_s = held_s + _WRITER_LEAD_S + _BLOCK_S if held_s else NEVER_LIVE_S
+        is_empty = True
+        for content in self._frames(form, rest, left, stop):
+            is_empty = False
+            yield LiveBlock(form.samples(content), form.sample_rate, time.monotonic())
+        if is_empty and not stop.is_set():
+            raise self._empty()
+
+    def _frames(self, form: PcmForm, rest: bytes, left: int, stop: threading.Event) -> Iterator[bytes]:
+        """Whole frames, as they come: `rest` was read already, and `left` bytes are there at most."""
         size = max(1, round(_BLOCK_S * form.sample_rate)) * form.frame_bytes
-        while left > 0 and not stop.is_set():
+        while left >= form.frame_bytes and not stop.is_set():
             n_whole = min(len(rest), left, size) // form.frame_bytes * form.frame_bytes
             if n_whole:
-                yield LiveBlock(form.samples(rest[:n_whole]), form.sample_rate, time.monotonic())
+                yield rest[:n_whole]
                 rest, left = rest[n_whole:], left - n_whole
-                continue
-            if left < form.frame_bytes:
+            elif more := self._read(size - len(rest), stop):
+                rest += more
+            else:
                 return
-            more = self._read(size - len(rest), stop)
-            if not more:
-                return
-            rest += more
 
-    def _start(self, stop: threading.Event) -> tuple[PcmForm, bytes, int]:
+    def _start(self, head: bytes, stop: threading.Event) -> tuple[PcmForm, bytes, int]:
         """The form, what was read of the samples, and how many bytes of samples there are."""
-        head = self._read_whole(b"", 12, stop)
         if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE":
             form, left = self._wav_header(stop)
             return form, b"", left
@@ -132,8 +142,6 @@ class PcmInput:
                 "decode it first, as with: ffmpeg -i - -f wav - | auscult listen -",
             )
         if self._form is None:
-            if not head:
-                raise InputError(self.name, "empty", "nothing came", "send it PCM or WAV")
             raise InputError(
                 self.name, "invalid", "it has no WAV header, so its rate is not known", "state it with --rate"
             )
@@ -189,6 +197,9 @@ class PcmInput:
         except OSError as error:
             said = error.strerror or str(error)
             raise InputError(self.name, "damaged", f"it cannot be read ({said})", "send it through a pipe") from error
+
+    def _empty(self) -> InputError:
+        return InputError(self.name, "empty", "no sound came", "send it PCM or WAV")
 
     def _damaged(self, problem: str) -> InputError:
         return InputError(self.name, "damaged", problem, "send PCM or WAV from its beginning")

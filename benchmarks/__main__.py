@@ -15,8 +15,9 @@ from pathlib import Path
 
 from auscult.audio import find_audio_files
 from auscult.demo import make_corpus
-from benchmarks.classifying import measure_cold_start, measure_throughput
+from benchmarks.cold_start import measure_cold_start
 from benchmarks.machine import describe_machine
+from benchmarks.stages import ROUNDS, Bench, measure
 
 
 def main() -> None:
@@ -27,11 +28,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or make_corpus(Path(temporary) / "sounds").parent
         model = arguments.model or _train(folder, Path(temporary) / "run")
-        files = [str(path) for path in find_audio_files(folder)]
+        files = find_audio_files(folder)
         print(f"{datetime.now(UTC):%Y-%m-%d}  {describe_machine()}  Python {platform.python_version()}")
         print(f"{len(files)} files of {folder.name}, model of {model.stat().st_size / 1e6:.1f} MB\n")
-        for line in [*measure_cold_start(files[0], model), "", *measure_throughput(files, model)]:
+        for line in measure_cold_start(str(files[0]), model):
             print(line, flush=True)
+        measure(Bench(files, model, None), "as they are", ROUNDS, peers=False)
 
 
 def _train(folder: Path, run: Path) -> Path:

@@ -145,6 +145,12 @@ def test_the_command_that_detects_is_light(model: str, sound: str, tmp_path: Pat
     assert imported_by(COMMAND, "detect", sound, "--model", model, "-q", "-o", str(tmp_path / "out")) & HEAVY == set()
 
 
+def test_listening_to_a_pipe_is_light(model: str, sound: str) -> None:
+    code = "import os, sys; os.dup2(os.open(sys.argv.pop(), os.O_RDONLY), 0)"
+    found = imported_by(f"{code}; {COMMAND}", "listen", "-", "--model", model, "--json", "--quiet", sound)
+    assert found & HEAVY == set()
+
+
 def test_the_command_that_shows_a_model_is_light(model: str) -> None:
     assert imported_by(COMMAND, "models", "show", model) & HEAVY == set()
 

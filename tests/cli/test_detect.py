@@ -211,6 +211,28 @@ def test_clips_and_pictures(auscult: Auscult, model: Path, tmp_path: Path) -> No
     assert [path.parent.name for path in plots.rglob("*.png")] == ["a"]
 
 
+def test_pictures_go_where_they_are_wanted(
+    auscult: Auscult, model: Path, night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for where, picture in (
+        (["-o", "out", "--plot"], "out/plots/night.png"),
+        (["-o", "out", "--plot", "drawn"], "drawn/night.png"),
+    ):
+        assert auscult("detect", night, "--model", model, *ON, "-q", *where).code == 0
+        assert (tmp_path / picture).exists()
+    assert auscult("detect", "--model", model, "-q", "--plot", "others", "night.wav").code == 0
+    assert (tmp_path / "others" / "night.png").exists()
+
+
+def test_clips_among_the_recordings_are_not_searched(auscult: Auscult, model: Path, night: Path) -> None:
+    for options in ([], ["-o", night.parent / "out"]):
+        for _ in range(2):
+            done = auscult("detect", night.parent, "--model", model, *ON, "--clips", night.parent / "clips", *options)
+            assert done.code == 0
+            assert "in 1 recording, " in done.err
+
+
 def test_clips_without_an_output_folder(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
     done = auscult("detect", night, "--model", model, *ON, "--clips", tmp_path / "clips", "--json")
     assert len([path for path in (tmp_path / "clips").rglob("*") if path.is_file()]) == len(done.records)

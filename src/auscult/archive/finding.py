@@ -23,7 +23,9 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(min|[smhdw])")
 _SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-def find_sources(names: Iterable[str], *, since: datetime | None = None) -> Iterator[str | InputError]:
+def find_sources(
+    names: Iterable[str], *, since: datetime | None = None, leave_out: Iterable[str | os.PathLike[str]] = ()
+) -> Iterator[str | InputError]:
     """The recordings that `names` stand for, in the order of `names`, those of a folder or pattern sorted.
 
     A name is a file or an address, and stays as it is; a folder, which is searched; or, where there is no file of that
@@ -35,6 +37,7 @@ def find_sources(names: Iterable[str], *, since: datetime | None = None) -> Iter
     names : may be endless
     since : only what was recorded at this time or later, by header or name of the file (`audio.recorded_at`), and by
         the time of its last change where they do not tell; addresses, and what is no file, are not left out
+    leave_out : folders of which nothing is given, as a run's own, which may lie among the recordings
 
     Yields
     ------
@@ -45,8 +48,11 @@ def find_sources(names: Iterable[str], *, since: datetime | None = None) -> Iter
     >>> list(find_sources(["dog.wav", "https://a.org/owl.mp3"]))
     ['dog.wav', 'https://a.org/owl.mp3']
     """
+    own = tuple(os.path.join(os.path.abspath(folder), "") for folder in leave_out)
     for name in names:
         for found in _meant(name):
+            if own and isinstance(found, str) and os.path.abspath(found).startswith(own):
+                continue
             if since is None or isinstance(found, InputError) or _is_since(found, since):
                 yield found
 

@@ -96,6 +96,7 @@ def detect_archive(
     each: bool = False,
     summary: bool = False,
     since: datetime | None = None,
+    leave_out: Sequence[str | os.PathLike[str]] = (),
     workers: int | None = None,
     overwrite: bool = False,
     makers: Mapping[str, Maker] = NOTHING_MORE,
@@ -117,7 +118,7 @@ def detect_archive(
     formats : names of `data.writers.EVENT_FORMATS`; they may change from one start to the next
     each : write a file for each recording. Formats that hold a single recording always do.
     summary : also write `summary.csv`, of each recording a line a label
-    since : see `find_sources`
+    since, leave_out : see `find_sources`
     workers : recordings, and groups of windows, worked on at once; None: one for each core
     overwrite : forget what an earlier run in `output` has done
     makers : what else is made of each recording; see `making.make_of_each`
@@ -143,8 +144,8 @@ def detect_archive(
         decoding = decoding_version(classifier.spec.sample_rate)
         with Journal.opened(folder / JOURNAL, about, decoding=decoding, overwrite=overwrite) as journal:
             tell = on_problem or (lambda _: None)
-            found = find_sources((os.fspath(name) for name in names), since=since)
-            for problem in journal.list_sources(_outside(found, folder)):
+            found = find_sources((os.fspath(name) for name in names), since=since, leave_out=(folder, *leave_out))
+            for problem in journal.list_sources(found):
                 tell(problem)
             for problem in journal.problems(quarantined=True):
                 tell(problem)
@@ -307,14 +308,6 @@ def _length_s(source: str) -> float | None:
 
 def _recorded_at(source: str) -> datetime | None:
     return None if "://" in source else recorded_at(source)
-
-
-def _outside(found: Iterable[str | InputError], folder: Path) -> Iterator[str | InputError]:
-    """Without what the run itself has written, clips of events say, where that lies among the recordings."""
-    own = os.path.join(os.path.abspath(folder), "")
-    for one in found:
-        if isinstance(one, InputError) or not os.path.abspath(one).startswith(own):
-            yield one
 
 
 def _about(classifier: Classifier, choice: ModelChoice, options: EventOptions) -> dict[str, Any]:

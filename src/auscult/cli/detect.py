@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 AS_THE_MODEL_SAYS = Opening()
 AS_USUAL = Deciding()
 DEFAULT_FORMAT = "csv"
+PICTURES = "plots"
 
 
 def detect(
@@ -53,7 +54,7 @@ def detect(
     each: bool = False,
     summary: bool = False,
     clips: Annotated[Path | None, Parameter(metavar="DIR")] = None,
-    plot: Annotated[Path | None, Parameter(metavar="DIR")] = None,
+    plot: Annotated[list[str] | None, Parameter(metavar="[DIR]", consume_multiple=True)] = None,
     json: bool = False,
     csv: bool = False,
     files_from: Annotated[str | None, Parameter(metavar="FILE|-", allow_leading_hyphen=True)] = None,
@@ -89,7 +90,8 @@ def detect(
     clips
         Cut the sound of each event into a file in this folder.
     plot
-        Draw each recording into this folder: its spectrogram, scores over time, and the events.
+        Draw each recording, its spectrogram, scores over time, and events, into this folder; if none is given, into
+        "plots", in the output folder where there is one.
     json
         Print a JSON object a line, one for each event; with --output, what run.json holds.
     csv
@@ -113,18 +115,22 @@ def detect(
     _check(output, format, json=json, csv=csv, each=each, overwrite=overwrite)
     check_at_least_one("--jobs", jobs)
     deciding.check()
-    names, earliest = each_name(files, files_from), None if since is None else parse_since(since)
+    # What follows the folder is recordings: `--plot DIR a.wav`.
+    pictures = None if plot is None else Path(plot[0]) if plot else (output or Path()) / PICTURES
+    names, earliest = each_name((*files, *(plot or ())[1:]), files_from), None if since is None else parse_since(since)
     choice = _choice(model, opening, for_people=output is None and not (json or csv), quiet=quiet)
-    if plot is not None:
+    if pictures is not None:
         require_installed("matplotlib", extra="plot", purpose="drawing recordings")
+    own = () if clips is None else (clips,)
     if output is not None:
         formats = tuple(dict.fromkeys(format or [DEFAULT_FORMAT]))
         how = {"formats": formats, "each": each, "summary": summary, "since": earliest, "workers": jobs}
-        how |= {"overwrite": overwrite, "makers": makers_of(choice, clips, plot, jobs)}
+        how |= {"overwrite": overwrite, "makers": makers_of(choice, clips, pictures, jobs)}
+        how["leave_out"] = own
         return _into_files(names, output, choice, deciding, how, json=json, quiet=quiet)
     classifier = choice.open(quiet=quiet)
-    found = find_sources(names, since=earliest)
-    makers = makers_of(choice, clips, plot, jobs)
+    found = find_sources(names, since=earliest, leave_out=own)
+    makers = makers_of(choice, clips, pictures, jobs)
     printed = _Printed(classifier, deciding.options(classifier.labels), jobs, found, tuple(makers.values()))
     with closing(printed.outcomes()) as outcomes:
         if json:

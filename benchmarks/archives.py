@@ -5,8 +5,9 @@ python -m benchmarks.archives CLIPS [--model yamnet] [--hours 1 24] [--files 100
 Recordings of some hours are made by joining the clips of a folder, 16-bit WAV at the rate of the first; the folder
 of short ones holds links to the clips. Each is given to `auscult detect -o` and to `auscult classify --json` in a
 process of its own, started cold. Said of each process: seconds of sound for a second of wall time and of processor
-time; peak memory, all of it (files that are mapped, too); and the share of all cores' time in which it ran, and in
-which it ran or waited for a core that something else had: on a machine that does nothing else both are the same.
+time; peak memory, all of it (files that are mapped, too); the share of all cores' time in which it ran; and how many of
+the cores it could use, looked at ten times a second: threads that run or wait for a core, of two cores at most two. On
+a machine that does nothing else the two are about the same; on a busy one the second says what the first would be.
 """
 
 from __future__ import annotations
@@ -32,15 +33,14 @@ from auscult.audio import find_audio_files, load_waveform, probe
 from auscult.classifier import available_cores
 from benchmarks.machine import describe_machine
 
-LOOK_EVERY_S = 0.25
-SCHEDSTAT_NS = 1e-9
+LOOK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True)
 class Cost:
     wall_s: float
     cpu_s: float
-    waited_s: float
+    usable: float
     peak_mb: float
     code: int
 
@@ -77,7 +77,7 @@ def in_words(cost: Cost, duration_s: float) -> str:
     said = (
         f"{duration_s / cost.wall_s:.0f} times real time ({duration_s / cost.cpu_s:.0f} a second of processor time), "
         f"{cost.wall_s:.1f} s, peak {cost.peak_mb:.0f} MB, cores busy {cost.cpu_s / whole_s:.0%}, "
-        f"busy or kept waiting {(cost.cpu_s + cost.waited_s) / whole_s:.0%}, load {os.getloadavg()[0]:.1f}"
+        f"could use {cost.usable:.0%}, load {os.getloadavg()[0]:.1f}"
     )
     return said if cost.code == 0 else f"{said}, EXIT CODE {cost.code}"
 
@@ -86,13 +86,12 @@ def measure(arguments: list[str]) -> Cost:
     """One command in a process of its own; what it prints is read and dropped."""
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "auscult", *arguments], stdout=subprocess.DEVNULL)
-    waited: dict[str, int] = {}
-    peak_kb = 0
+    peak_kb, ready = 0, []
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             break
-        waited.update(_waited_ns(process.pid))
+        ready.append(min(_n_ready(process.pid), available_cores()))
         peak_kb = _peak_kb(process.pid) or peak_kb
         time.sleep(LOOK_EVERY_S)
     wall_s = time.perf_counter() - began
@@ -100,20 +99,21 @@ def measure(arguments: list[str]) -> Cost:
     return Cost(
         wall_s,
         usage.ru_utime + usage.ru_stime,
-        sum(waited.values()) * SCHEDSTAT_NS,
+        sum(ready) / len(ready) / available_cores() if ready else 0.0,
         peak_kb / 1024,
         process.returncode,
     )
 
 
-def _waited_ns(pid: int) -> dict[str, int]:
-    """Of each thread, how long it was ready to run and had no core."""
-    found = {}
+def _n_ready(pid: int) -> int:
+    """How many threads run or would run if they had a core."""
+    n_ready = 0
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                found[thread] = int(Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[1])
-    return found
+            with contextlib.suppress(OSError):
+                said = Path(f"/proc/{pid}/task/{thread}/stat").read_text()
+                n_ready += said.rpartition(")")[2].split()[0] == "R"
+    return n_ready
 
 
 def _peak_kb(pid: int) -> int:

@@ -20,7 +20,7 @@ from filelock import FileLock
 import auscult
 from auscult.classifier import Classifier
 from auscult.errors import InputError, OutputError, UsageError
-from auscult.search import Added, Index, add_sounds, building
+from auscult.search import Added, Index, add_sounds, building, suspects
 from auscult.search.folder import Folder
 from auscult.search.vectors import packed
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
@@ -354,6 +354,38 @@ def test_a_killed_run_goes_on_to_the_same_index(
                 process.stdout.readline()
             process.send_signal(signal.SIGKILL)
         assert process.returncode in (-signal.SIGKILL, 0)
+    Index.build(tmp_path / "index", [archive], model)
+    assert content(tmp_path / "index") == content(tmp_path / "whole")
+
+
+def test_a_file_that_ends_the_process_is_left_out_until_it_changes(
+    archive: Path, model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = archive / "one" / "1.wav", archive / "one" / "2.wav"
+    Index.build(tmp_path / "index", [archive / "two"], model)
+    # What a crash leaves: two files were being read, and a longer note had stood there.
+    noted = json.dumps([str(bad), str(good)]) + "\n" + "of before"
+    (tmp_path / "index" / "reading.json").write_text(noted)
+    ends = "import os, signal, sys; sys.argv[1].endswith('1.wav') and os.kill(os.getpid(), signal.SIGSEGV)"
+    with monkeypatch.context() as patch:
+        patch.setattr(suspects, "DECODE", ends)
+        problems: list[InputError] = []
+        assert len(Index.build(tmp_path / "index", [archive], model, on_error=problems.append)) == 7
+    said = f"{bad}: reading it ended the process (SIGSEGV), also in one of its own; copy or convert it again"
+    assert [str(one).startswith(said) for one in problems] == [True]
+    # It is not tried again, and so cannot end this process.
+    problems = []
+    assert len(Index.build(tmp_path / "index", [archive], model, on_error=problems.append)) == 7
+    assert [str(one).startswith(said) for one in problems] == [True]
+    write_sound(bad, 5, 2500)
+    assert len(Index.build(tmp_path / "index", [archive], model)) == 8
+
+
+def test_files_that_a_kill_found_open_are_well(archive: Path, model: Classifier, tmp_path: Path) -> None:
+    Index.build(tmp_path / "whole", [archive], model)
+    (tmp_path / "index").mkdir()
+    Index.build(tmp_path / "index", [], model)
+    (tmp_path / "index" / "reading.json").write_text(json.dumps([str(archive / "one" / "1.wav"), "gone.wav"]) + "\n")
     Index.build(tmp_path / "index", [archive], model)
     assert content(tmp_path / "index") == content(tmp_path / "whole")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
@@ -16,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auscult.errors import InputError, OutputError, UsageError
-from auscult.files import atomic_path
+from auscult.files import atomic_path, write_text
 from auscult.result import Heard, WindowValues
 from auscult.search.folder import Description, Folder, Recording, Table, line_of
+from auscult.search.suspects import Reading, crash, left_out
 from auscult.search.vectors import PACKED_TYPE, Packed, Totals, packed, total
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def add_sounds(
     """
     folder = Folder(index)
     with folder.locked(), _written(folder), _Writer.open(folder, model, opened_as) as writer:
+        writer.try_suspects()
         writer.take_out_gone([absolute(one) for one in gone_from])
         yield from writer.add(sources, model, workers)
 
@@ -96,6 +99,8 @@ class _Writer:
         self._vectors = _opened_at(folder.vectors(generation), table.n_rows * self._row_bytes)
         self._table = _opened_at(folder.recordings(generation), table.n_bytes)
         self._totals = self._sum_of_all() if totals is None else totals.copy()
+        self._reading = Reading(folder.reading)
+        self._crashing = folder.read_crashing()
         self._begin_rows()
 
     @classmethod
@@ -121,6 +126,8 @@ class _Writer:
             self._drop_rows()
             self._commit()
             self._keep_totals()
+            # Only now: of a writer that failed here, it is not known why.
+            self._reading.close()
         finally:
             self._vectors.close()
             self._table.close()
@@ -134,19 +141,31 @@ class _Writer:
         """See `add_sounds`."""
         # What was asked for and has not been answered.
         asked: deque[_Asked] = deque()
-        for part in model.window_scores(self._new(sources, asked), output="embedding", workers=workers):
-            if isinstance(part, WindowValues):
-                self._write_rows(part)
-                continue
-            yield from _known(asked)
-            one = asked.popleft()
-            if isinstance(part, Heard):
-                yield self._finish(one, part)
-            else:
-                self._drop_rows()
-                yield part
-            yield from _known(asked)
+        parts = model.window_scores(self._new(sources, asked), output="embedding", workers=workers)
+        with closing(parts):
+            for part in parts:
+                if isinstance(part, WindowValues):
+                    self._write_rows(part)
+                    continue
+                yield from _known(asked)
+                one = asked.popleft()
+                self._reading.end(one.source)
+                if isinstance(part, Heard):
+                    yield self._finish(one, part)
+                else:
+                    self._drop_rows()
+                    yield part
+                yield from _known(asked)
         yield from _known(asked)
+
+    def try_suspects(self) -> None:
+        """Those that were being read when a process ended: see `suspects`."""
+        for source in self._reading.left_over:
+            state = _state(source)
+            how = None if state == _State() else crash(source, self._description.sample_rate)
+            if how is not None:
+                self._crashing[source] = [state.size, state.changed_ns, how]
+                write_text(self._folder.crashing, json.dumps(self._crashing, indent=2) + "\n")
 
     def take_out_gone(self, folders: Sequence[str]) -> None:
         """Recordings that lay in one of `folders` and do so no more."""
@@ -171,7 +190,12 @@ class _Writer:
                 asked.append(_Asked(source, state, Added(source, 0, 0.0 if known is None else known.duration_s)))
                 continue
             seen.add(source)
+            size, changed_ns, how = self._crashing.get(source, (None, None, ""))
+            if (size, changed_ns) == (state.size, state.changed_ns):
+                asked.append(_Asked(source, state, left_out(source, how)))
+                continue
             asked.append(_Asked(source, state))
+            self._reading.begin(source)
             yield source
 
     def _write_rows(self, part: WindowValues) -> None:
@@ -349,10 +373,10 @@ class _Asked:
 
     source: str
     state: _State
-    known: Added | None = None
+    known: Added | InputError | None = None
 
 
-def _known(asked: deque[_Asked]) -> Iterator[Added]:
+def _known(asked: deque[_Asked]) -> Iterator[Added | InputError]:
     while asked and asked[0].known is not None:
         yield asked[0].known
         asked.popleft()

@@ -7,6 +7,8 @@
       vectors-1.i16         the packed vectors of all windows, one after another (see `vectors`)
       recordings-1.jsonl    a line a recording: which rows are its, and how its file looked when it was read
       totals.npy            the sum of the vectors, for the centre; made again where it is absent or old
+      reading.json          which files a writer is reading (see `suspects`)
+      crashing.json         only where there are such: files that end the process which reads them
 
 Both files only grow. Vectors are on the disk before the line of their recording is, and what no line speaks for is cut
 off by the next writer: so a kill costs the recordings of the last seconds, and nothing that was there before. A later
@@ -105,6 +107,14 @@ class Folder:
     def totals(self) -> Path:
         return self.path / "totals.npy"
 
+    @property
+    def reading(self) -> Path:
+        return self.path / "reading.json"
+
+    @property
+    def crashing(self) -> Path:
+        return self.path / "crashing.json"
+
     def vectors(self, generation: int) -> Path:
         return self.path / f"vectors-{generation}.i16"
 
@@ -193,6 +203,16 @@ class Folder:
         if kept.dtype != np.int64 or kept.shape != (2 + description.dim,):
             return None
         return kept[2:] if kept[:2].tolist() == [description.generation, table.n_bytes] else None
+
+    def read_crashing(self) -> dict[str, Any]:
+        """Of each file that ends the process which reads it: size, time of change, how the process ended."""
+        try:
+            said = json.loads(self.crashing.read_text(encoding="utf-8"))
+            return {source: [*map(int, values[:2]), str(values[2])] for source, values in said.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise self._damaged(f"{self.crashing.name} cannot be read ({error})") from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:

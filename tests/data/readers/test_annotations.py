@@ -270,3 +270,10 @@ def test_a_label_within_lies_within(marked, start_s, length_s):
     touching = {each.label for each in annotations if each.start_s <= start_s + length_s and each.end_s >= start_s}
     inside = {each.label for each in annotations if start_s <= each.start_s and each.end_s <= start_s + length_s}
     assert inside <= set(found) <= touching
+
+
+def test_a_source_is_a_recording_in_our_own_tables_alone(recordings):
+    (recordings / "dawn.csv").write_text("start,end,label,source\n1.0,2.0,wren,xeno-canto\n")
+    assert _found(Dataset.from_annotations(recordings / "dawn.csv")) == [("dawn.wav", ("wren",), (1.0, 2.0))]
+    (recordings / "dawn.csv").write_text("start_s,end_s,label,source\n1.0,2.0,wren,dusk.wav\n")
+    assert _found(Dataset.from_annotations(recordings / "dawn.csv")) == [("dusk.wav", ("wren",), (1.0, 2.0))]

@@ -34,7 +34,9 @@ TABLE_LABELS = (
     "scientific_name",
     "annotation",
 )
-TABLE_FILES = ("File", "filename", "filepath", "path", "file", "source")
+TABLE_FILES = ("File", "filename", "filepath", "path", "file")
+# What our own tables call it; elsewhere a source may be anything.
+OWN_BEGIN, OWN_FILE = "start_s", "source"
 SUFFIXES = (".txt", ".csv", ".tsv", ".eaf")
 _ELAN_ENDS = ("TIME_SLOT_REF1", "TIME_SLOT_REF2")
 
@@ -94,7 +96,7 @@ def _read_rows(path: Path, label_column: str | None) -> Iterator[Callable[[], An
         begin = _column(table.name, table.header, None, TABLE_BEGIN, None)
         end = _column(table.name, table.header, None, TABLE_END, None)
         label = _column(table.name, table.header, label_column, TABLE_LABELS, "label_column")
-        files = TABLE_FILES
+        files = (*TABLE_FILES, OWN_FILE) if begin == OWN_BEGIN else TABLE_FILES
     rows = _once_a_view(table.rows, label) if begin == RAVEN_BEGIN else table.rows
     for row in rows:
         yield partial(_from_row, table.name, row, label, begin, end, files)

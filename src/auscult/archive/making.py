@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from auscult.archive.journal import Journal, Searched
+from auscult.archive.results import Results, Searched
 from auscult.data.writers import event_file_names
 from auscult.errors import AuscultError
 from auscult.records import Event
@@ -15,7 +15,7 @@ from auscult.records import Event
 Maker = Callable[[Searched, str, list[Event]], Iterable[tuple[Path, AuscultError | None]]]
 
 
-def make_of_each(journal: Journal, makers: Mapping[str, Maker], tell: Callable[[AuscultError], None]) -> int:
+def make_of_each(journal: Results, makers: Mapping[str, Maker], tell: Callable[[AuscultError], None]) -> int:
     """Make what was not made yet, and remove what was made before of events that are no more.
 
     A recording whose files could not all be made is tried again by the next run. After a kill, files are made again.

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from auscult.archive.journal import Journal, Searched
+from auscult.archive.results import Results, Searched
 from auscult.archive.summary import SUMMARY_COLUMNS, sum_up
 from auscult.archive.unit import FAILURE_COLUMNS
 from auscult.audio import probe
@@ -21,7 +21,7 @@ from auscult.files import atomic_path, write_text
 class Facts(Mapping[str, RecordingFacts]):
     """What is known of each recording that was searched, read from the journal when it is asked for."""
 
-    def __init__(self, journal: Journal, *, with_rates: bool) -> None:
+    def __init__(self, journal: Results, *, with_rates: bool) -> None:
         self._journal = journal
         self._with_rates = with_rates
         self._last: tuple[str, RecordingFacts] | None = None
@@ -67,7 +67,7 @@ def check_formats(formats: Sequence[str]) -> None:
 
 
 def write_outputs(
-    folder: Path, journal: Journal, *, formats: Sequence[str], each: bool, summary: bool, about: Mapping[str, Any]
+    folder: Path, journal: Results, *, formats: Sequence[str], each: bool, summary: bool, about: Mapping[str, Any]
 ) -> list[Path]:
     """Write all files from the journal, and remove those of an earlier run that this one has no more.
 
@@ -111,7 +111,7 @@ def _place(folder: Path, name: str, *, each: bool) -> Path:
     return folder / name if each or chosen.one_recording else folder / f"events{chosen.suffix}"
 
 
-def _files(place: Path, journal: Journal) -> Iterator[tuple[Path, Searched | None]]:
+def _files(place: Path, journal: Results) -> Iterator[tuple[Path, Searched | None]]:
     """The files of one format: a single one of all recordings, or in a folder one for each."""
     chosen = EVENT_FORMATS.get(place.name)
     if chosen is None:

@@ -26,9 +26,11 @@ from filelock import FileLock, Timeout
 
 import auscult
 from auscult.archive.finding import find_sources
-from auscult.archive.journal import SIDE_FILES, Counts, Journal, Recording
+from auscult.archive.journal import Journal, Recording
 from auscult.archive.making import Maker, make_of_each
 from auscult.archive.outputs import check_formats, write_outputs
+from auscult.archive.results import Counts
+from auscult.archive.store import SIDE_FILES
 from auscult.archive.trial import Begun, Crashed, Unclear, try_alone
 from auscult.archive.unit import ModelChoice, model_choice
 from auscult.audio import decoding_version, probe

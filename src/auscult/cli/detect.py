@@ -287,7 +287,7 @@ class _Printed:
             yield one
 
     def _make(self, source: str, heard: Heard) -> None:
-        from auscult.archive.journal import Searched
+        from auscult.archive.results import Searched
 
         facts = self.facts.get(heard.source)
         searched = Searched(source, heard.source, heard.duration_s, None if facts is None else facts.started_at)

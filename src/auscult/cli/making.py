@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from auscult.errors import AuscultError
 
 if TYPE_CHECKING:
-    from auscult.archive.journal import Searched
     from auscult.archive.making import Maker
+    from auscult.archive.results import Searched
     from auscult.archive.unit import ModelChoice
     from auscult.classifier import Classifier
     from auscult.records import Event

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -102,6 +104,21 @@ def test_by_overlap(true: list[Span], found: list[Span], expected: list[int]) ->
 )
 def test_by_segments(true: list[Span], found: list[Span], expected: list[int]) -> None:
     assert counts(true, found, "segment") == expected
+
+
+CASES = json.loads(Path(__file__).with_name("sed_eval_counts.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES["cases"])
+@pytest.mark.parametrize("rule", ["event", "segment"])
+def test_counts_are_those_of_sed_eval(case: dict[str, Any], rule: EventRule) -> None:
+    """`make_sed_eval_counts.py` wrote them."""
+
+    def events(of: list[Any]) -> tuple[Event, ...]:
+        return tuple(Event("a", start, end, label, 1.0) for start, end, label in of)
+
+    given = EventOutcomes(tuple(CASES["labels"]), events(case["true"]), events(case["found"]), {"a": 30.0})
+    assert count_events(given, rule)[0].tolist() == case["counts"][rule]
 
 
 def test_labels_and_recordings_do_not_mix() -> None:

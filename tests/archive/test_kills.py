@@ -17,7 +17,7 @@ import pytest
 from auscult.archive import run as runs
 from auscult.archive.journal import Journal
 from auscult.archive.run import detect_archive
-from auscult.archive.trial import Crashed, try_alone
+from auscult.archive.trial import Begun, Crashed, try_alone
 from auscult.archive.unit import ModelChoice
 from auscult.errors import InputError
 
@@ -141,6 +141,42 @@ def test_stopping_by_hand_leaves_nobody_suspect(
     monkeypatch.setattr(runs, "try_alone", lambda sources, *_, **__: pytest.fail(str(sources)))
     detect_archive(sounds, output, model=model, options=OPTIONS, summary=True)
     assert written(output) == whole
+
+
+def test_stopping_by_hand_while_suspects_are_tried_leaves_them_suspect(
+    sounds: Path, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    assert die(9, sounds, model, output)
+
+    def interrupted(sources: list[str], *arguments: Any, **options: Any) -> Any:
+        yield 0, Begun()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "try_alone", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            detect_archive(sounds, output, model=model, options=OPTIONS, summary=True)
+    tried: list[str] = []
+
+    def watching(sources: list[str], *arguments: Any, **options: Any) -> Any:
+        tried.extend(sources)
+        return try_alone(sources, *arguments, **options)
+
+    monkeypatch.setattr(runs, "try_alone", watching)
+    detect_archive(sounds, output, model=model, options=OPTIONS, summary=True)
+    assert str(sounds / "site-0" / "00.wav") in tried
+
+
+def test_what_a_kill_left_half_written_is_removed(sounds: Path, model: str, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    run = detect_archive(sounds, output, model=model, options=OPTIONS)
+    (output / ".lock").touch()
+    (output / "csv").mkdir()
+    for left in (".abc.partial.csv", "csv/.def.partial.csv"):
+        (output / left).touch()
+    detect_archive(sounds, output, model=model, options=OPTIONS)
+    assert set(written(run.folder)) == {"events.csv", "failed.csv", "run.json"}
 
 
 def start(sounds: Path, model: str, output: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

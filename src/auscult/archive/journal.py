@@ -179,14 +179,18 @@ class Journal(Results):
 
     # What becomes of each.
 
-    def start(self, recording: Recording) -> None:
-        """Mark as in flight, with what the file is like at this moment. What was found in it before is forgotten."""
+    def start(self, recording: Recording, *, is_suspect: bool = False) -> None:
+        """Mark as in flight, with what the file is like at this moment. What was found in it before is forgotten.
+
+        A suspect stays one until it is known what becomes of it, also where this run ends alive before that.
+        """
         with self._writing():
             columns = (IN_FLIGHT, *Fingerprint.of(recording.source), recording.id)
             self._sql.execute("UPDATE recordings SET state=?, size=?, mtime_ns=? WHERE id=?", columns)
             self._sql.execute("DELETE FROM events WHERE recording=?", (recording.id,))
             self._sql.execute("DELETE FROM complete WHERE recording=?", (recording.id,))
-        self._flying.add(recording.id)
+        if not is_suspect:
+            self._flying.add(recording.id)
 
     def add(self, recording: Recording, events: Sequence[Event], *, first: int) -> None:
         """Keep events of a recording in flight; `first` is how many of it are kept already."""

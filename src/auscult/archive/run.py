@@ -206,7 +206,8 @@ class _Keeping:
         self._n_written = 0
 
     def begin(self, recording: Recording) -> None:
-        self.journal.start(recording)
+        """A suspect is tried, perhaps once more."""
+        self.journal.start(recording, is_suspect=True)
         self._forget()
 
     def take(self, recording: Recording, one: Event | Heard | InputError) -> None:
@@ -221,7 +222,7 @@ class _Keeping:
             self._tell(one)
         else:
             self._write(recording)
-            self.journal.finish(recording, one, _recorded_at(recording.source))
+            self.journal.finish(recording, one, recorded_at(recording.source))
         self._watch.ended(recording, one)
         self._forget()
 
@@ -306,10 +307,6 @@ def _length_s(source: str) -> float | None:
         return probe(source).duration_s
     except AuscultError:
         return None
-
-
-def _recorded_at(source: str) -> datetime | None:
-    return None if "://" in source else recorded_at(source)
 
 
 def _about(classifier: Classifier, choice: ModelChoice, options: EventOptions) -> dict[str, Any]:

@@ -281,7 +281,7 @@ class _Printed:
                 self.facts.clear()
             elif not self.facts:
                 source = self._pulled[0]
-                self.facts[one.source] = RecordingFacts(started_at=None if "://" in source else recorded_at(source))
+                self.facts[one.source] = RecordingFacts(started_at=recorded_at(source))
             if isinstance(one, Event) and self._makers:
                 self._events.append(one)
             yield one

@@ -56,13 +56,28 @@ class _Output:
     quantization: Quantization | None
     calibration: ScoreCalibration | None = None
 
-    def read(self, stored: Any) -> FloatArray:
-        """float32 (1, columns)."""
-        values = stored.reshape(1, self.n_columns)  # ValueError where the graph gives another size than it says
+    def row(self, stored: Any) -> Any:
+        """A window's values as they are stored, (1, columns).
+
+        Raises
+        ------
+        ValueError : where the graph gives another size than it says
+        """
+        return stored.reshape(1, self.n_columns)
+
+    def read(self, rows: list[Any]) -> FloatArray:
+        """float32 (windows, columns) of what `row` gave for each window."""
+        if not rows:
+            return np.zeros((0, self.n_columns), np.float32)
+        values = np.concatenate(rows)
         if self.quantization is not None:
             zero_point = self.quantization.zero_points[0]
             values = (values.astype(np.int64) - zero_point).astype(np.float32) * self.quantization.scales[0]
-        return values.astype(np.float32, copy=False) if self.calibration is None else self.calibration.apply(values)
+        values = values.astype(np.float32, copy=False)
+        if self.calibration is None:
+            return values
+        # A row at a time: what an exponential gives may depend on its place in what is computed at once.
+        return np.concatenate([self.calibration.apply(row[np.newaxis]) for row in values])
 
 
 @dataclass(frozen=True)
@@ -141,21 +156,18 @@ class TfliteRunner:
 
     def run(self, windows: FloatArray, valid_samples: Sequence[int] | None = None) -> dict[str, FloatArray]:
         check_windows(windows, self._spec.window_samples)
-        rows: dict[str, list[FloatArray]] = {name: [] for name in self._outputs}
+        rows: dict[str, list[Any]] = {name: [] for name in self._outputs}
         with self._borrowed() as worker:
             for values_in in windows if worker.spectra is None else worker.spectra.of(windows):
                 for name, values in self._run_one(worker.interpreter, values_in).items():
                     rows[name].append(values)
-        return {
-            name: np.concatenate(rows[name]) if rows[name] else np.zeros((0, output.n_columns), np.float32)
-            for name, output in self._outputs.items()
-        }
+        return {name: output.read(rows[name]) for name, output in self._outputs.items()}
 
-    def _run_one(self, interpreter: Interpreter, values_in: FloatArray) -> dict[str, FloatArray]:
+    def _run_one(self, interpreter: Interpreter, values_in: FloatArray) -> dict[str, Any]:
         try:
             interpreter.set_tensor(self._source, np.ascontiguousarray(values_in).reshape(self._input_shape))
             interpreter.invoke()
-            return {name: one.read(interpreter.get_tensor(one.tensor)) for name, one in self._outputs.items()}
+            return {name: one.row(interpreter.get_tensor(one.tensor)) for name, one in self._outputs.items()}
         except (RuntimeError, ValueError) as error:
             raise ModelFileError(f"{self._path}: the model failed ({_first_line(error)}); {_ANOTHER}") from error
 

@@ -287,11 +287,12 @@ class _Watch:
 
     def _note(self, position_s: float = 0.0) -> str:
         sound_s, passed_s = self._sound_s + position_s, time.monotonic() - self._began
-        words = [f"{self._n_done:,} of {self._n_recordings:,} recordings", f"{sound_s / 3600:,.1f} h"]
-        if passed_s > MIN_RATE_S:
-            words += [f"{sound_s / passed_s:,.0f} x real time", f"{self._n_done / passed_s:,.1f} a second"]
+        words = [f"{self._n_done:,} of {self._n_recordings:,} recordings"]
         if self._n_failed:
             words.append(f"{self._n_failed:,} failed")
+        words.append(f"{sound_s / 3600:,.1f} h")
+        if passed_s > MIN_RATE_S:
+            words += [f"{sound_s / passed_s:,.0f} x real time", f"{self._n_done / passed_s:,.1f} a second"]
         return ", ".join(words)
 
 

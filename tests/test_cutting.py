@@ -60,7 +60,7 @@ def test_full_scale_is_kept_and_what_is_beyond_is_clipped(tmp_path: Path) -> Non
     }
 
 
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 @given(
     spans=st.lists(st.tuples(st.floats(0, 9.9), st.floats(0.001, 6)), min_size=1, max_size=12),
     pad_s=st.sampled_from([0.0, 0.3]),

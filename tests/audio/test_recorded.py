@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from auscult.audio import NamedPath, decode
@@ -98,6 +98,7 @@ def test_names(name: str, expected: datetime | None) -> None:
         assert recorded(name) == Recorded(expected, "name")
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1972, 1, 1), datetime(2099, 12, 31)))
 def test_any_time_is_read_from_a_name(moment: datetime) -> None:
     moment = moment.replace(microsecond=0)
@@ -105,6 +106,7 @@ def test_any_time_is_read_from_a_name(moment: datetime) -> None:
         assert time_in_name(f"{moment:{form}}") == moment
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.from_regex(r"[0-9_T$ .Z+-]{0,40}\.wav"))
 @example("\0")
 @example("\udce9_20200926_193500.wav")
@@ -114,6 +116,7 @@ def test_no_name_raises(name: str) -> None:
     recorded(name)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 99_999_999))
 def test_eight_digits_are_a_number(number: int) -> None:
     assert time_in_name(f"{number:08d}.wav") is None
@@ -278,6 +281,7 @@ def test_what_is_no_file_has_only_a_name(tmp_path: Path) -> None:
     assert recorded_at(None) is None
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"fLaC", b"OggS\x03vorbis", b"OggSOpusTags", b"RF64\0\0\0\0WAVEds64"]),
@@ -289,6 +293,7 @@ def test_no_bytes_raise(content: bytes, start: bytes) -> None:
         recorded(path)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([row[1] for row in HEADERS if len(row[1]) < 2000]), st.data())
 def test_no_damage_raises(content: bytes, data: st.DataObject) -> None:
     damaged = bytearray(content[: data.draw(st.integers(0, len(content)))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auscult.features import mel_energies, preset
@@ -13,6 +13,7 @@ from auscult.features.pooling import MelStream, PooledColumns
 blocks = st.lists(st.integers(0, 1500), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(blocks)
 def test_blocks_give_the_frames_of_the_whole(sizes: list[int]) -> None:
     spec = preset("yamnet")
@@ -29,6 +30,7 @@ def test_centered_frames_cannot_be_streamed() -> None:
         MelStream(preset("auscult"))
 
 
+@settings(deadline=None)
 @given(blocks, st.sampled_from([2, 8, 100]), st.booleans())
 def test_columns_are_those_of_the_whole_however_frames_come(sizes: list[int], most: int, mean: bool) -> None:
     values = np.random.default_rng(1).uniform(-5, 5, (3, sum(sizes)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auscult.report.day import Day, plot_day, shown_spans, time_marks
@@ -74,6 +74,7 @@ def test_a_day_that_does_not_fit_together() -> None:
         replace(day(), borders_s=np.arange(50.0))
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 1e7), st.none() | st.datetimes(datetime(1980, 1, 1), datetime(2090, 1, 1)))
 def test_marks_of_time_are_few_in_order_and_inside(duration_s: float, started_at: datetime | None) -> None:
     marks = time_marks(duration_s, started_at)
@@ -83,6 +84,7 @@ def test_marks_of_time_are_few_in_order_and_inside(duration_s: float, started_at
     assert all(-1e-3 <= at_s <= duration_s * 1.01 for at_s in times)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 50)), max_size=20))
 def test_every_event_is_seen(spans: list[tuple[float, float]]) -> None:
     spans_s = np.array([[start, start + length] for start, length in spans]).reshape(-1, 2)

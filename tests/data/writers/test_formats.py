@@ -229,7 +229,7 @@ events_of_one = st.lists(
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_FORMATS))
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(events=events_of_one)
 def test_whatever_is_written_is_read_back(name: str, events: list[Event]) -> None:
     with TemporaryDirectory() as folder:
@@ -237,7 +237,7 @@ def test_whatever_is_written_is_read_back(name: str, events: list[Event]) -> Non
         assert_same(name, READERS[name](path), events)
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(events=events_of_one)
 def test_elan_for_us(events: list[Event]) -> None:
     with TemporaryDirectory() as folder:
@@ -248,7 +248,7 @@ def test_elan_for_us(events: list[Event]) -> None:
     assert starts_s == pytest.approx(sorted(event.start_s for event in events), abs=SLACK_S)
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(events=events_of_one)
 def test_no_two_events_of_a_tier_overlap(events: list[Event]) -> None:
     """ELAN has one annotation at a time in a tier."""

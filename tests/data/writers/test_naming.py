@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auscult.data.writers import event_file_names, safe_name
@@ -28,6 +28,7 @@ def test_addresses_lie_beside_the_others() -> None:
     assert list(event_file_names(sources, ".vtt").values()) == ["dawn.ogg.vtt", "dawn.wav.vtt", "b.vtt"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=300), max_size=12))
 def test_names_are_safe_unique_and_stay_inside(sources: list[str]) -> None:
     names = event_file_names(sources, ".txt")
@@ -42,6 +43,7 @@ def test_names_are_safe_unique_and_stay_inside(sources: list[str]) -> None:
         assert all(0 < len(part.encode()) <= 255 for part in parts)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_a_safe_name_is_one(text: str) -> None:
     name = safe_name(text)

@@ -73,6 +73,16 @@ def test_a_folder_of_backgrounds(sounds: Path) -> None:
     assert {one["label"] for one in scene["placements"]} == {"beep"}
 
 
+def test_a_clip_that_cannot_be_used_is_named_and_left_out(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(sounds / "hum" / "silent.wav", np.zeros(RATE), RATE)
+    (sounds / "hum" / "broken.wav").write_bytes(b"no sound")
+    assert run(words(sounds, "-n", "3", "--quiet")) == 1
+    err = capsys.readouterr().err
+    assert "silent.wav: this clip is all silence; leave it out" in err
+    assert "broken.wav" in err
+    assert (sounds.parent / "out" / "scenes.json").exists()
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

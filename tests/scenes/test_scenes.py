@@ -410,6 +410,20 @@ def test_a_silent_clip_is_named(write: Callable[..., str]) -> None:
         list(plan_scenes([SceneClip(path, "beep")], SHORT))
 
 
+def test_clips_that_cannot_be_used_are_left_out_where_that_is_asked_for(write: Callable[..., str]) -> None:
+    good = SceneClip(write("beep/good.wav", tone(0.3)), "beep")
+    bad = [
+        SceneClip(write("beep/silent.wav", silence(0.5)), "beep"),
+        SceneClip(write("hum/silent.wav", silence(0.5)), "hum"),
+    ]
+    problems: list[InputError] = []
+    for plan in plan_scenes([good, *bad], replace(SHORT, n_events=9), 3, on_problem=problems.append):
+        assert [one.clip for one in plan.placements] == [good.path] * 9
+    assert sorted(problem.source for problem in problems) == sorted(clip.path for clip in bad)
+    with pytest.raises(InputError, match="all silence"):
+        list(plan_scenes(bad, SHORT, on_problem=problems.append))
+
+
 def test_clips_at_other_rates_are_resampled(write: Callable[..., str]) -> None:
     path = write("cd.wav", tone(1.0, 400.0, rate=44100), rate=44100)
     (plan,) = plan_scenes([SceneClip(path, "beep")], replace(SHORT, n_events=1, background=("silence",), snr_db=20.0))

@@ -11,9 +11,9 @@ from cyclopts import Group, Parameter
 
 from auscult.audio import find_audio_files
 from auscult.cli.help import READING
-from auscult.cli.output import check_at_least_one, print_json, say
+from auscult.cli.output import check_at_least_one, print_json, say, say_problems
 from auscult.data.reading import AS_IT_IS, Reading
-from auscult.errors import UsageError
+from auscult.errors import InputError, UsageError
 from auscult.progress import progress
 from auscult.scenes.options import BUILT_IN, SceneOptions
 
@@ -70,7 +70,8 @@ def mix(
     from auscult.scenes import write_scenes
 
     options = _with_files(options)
-    plans, n_scenes = _plans(source, plan, options, reading, number, quiet)
+    problems: list[InputError] = []
+    plans, n_scenes = _plans(source, plan, options, reading, number, problems, quiet)
     n_events = 0
     with progress("Mixing", n_scenes, quiet=quiet) as advance:
 
@@ -90,11 +91,17 @@ def mix(
             report=report,
         )
     say(f"{n_scenes} scene{'s' if n_scenes != 1 else ''} with {n_events} events in {output}", quiet=quiet)
-    return 0
+    return 1 if say_problems(problems) else 0
 
 
 def _plans(
-    source: str | None, plan: Path | None, options: SceneOptions, reading: Reading, number: int, quiet: bool
+    source: str | None,
+    plan: Path | None,
+    options: SceneOptions,
+    reading: Reading,
+    number: int,
+    problems: list[InputError],
+    quiet: bool,
 ) -> tuple[Iterable[ScenePlan], int]:
     from auscult.scenes import chosen_scenes, clips_of, plan_scenes, read_plans
 
@@ -103,8 +110,9 @@ def _plans(
         return plans, len(plans)
     from auscult.data import open_dataset
 
-    clips = clips_of(open_dataset(str(source), reading, quiet=quiet))
-    return plan_scenes(clips, options, number), number
+    dataset = open_dataset(str(source), reading, quiet=quiet)
+    problems += dataset.problems
+    return plan_scenes(clips_of(dataset), options, number, on_problem=problems.append), number
 
 
 def _with_files(options: SceneOptions) -> SceneOptions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auscult.audio import probe
-from auscult.errors import DataError, UsageError
+from auscult.errors import DataError, InputError, UsageError
 from auscult.scenes.clips import ClipSounds, SceneClip
 from auscult.scenes.options import BUILT_IN, SceneOptions
 
@@ -110,7 +110,13 @@ class ScenePlan:
         )
 
 
-def plan_scenes(clips: Sequence[SceneClip], options: SceneOptions, n_scenes: int = 1) -> Iterator[ScenePlan]:
+def plan_scenes(
+    clips: Sequence[SceneClip],
+    options: SceneOptions,
+    n_scenes: int = 1,
+    *,
+    on_problem: Callable[[InputError], None] | None = None,
+) -> Iterator[ScenePlan]:
     """Draw scenes, one after the other.
 
     A label is drawn first, each as likely as the others. Its clips come in a drawn order, none again before all have
@@ -122,24 +128,31 @@ def plan_scenes(clips: Sequence[SceneClip], options: SceneOptions, n_scenes: int
     clips : at least one
     options : see there
     n_scenes : how many, from 1
+    on_problem : called with what is wrong with a clip that cannot be read or is all silence, in whose place another is
+        drawn; None: it is raised
 
     Raises
     ------
     UsageError : no clips, or no scenes
-    InputError : a clip or a background cannot be read, or is all silence
+    InputError : a clip, or with `on_problem` each of them, or a background cannot be read, or is all silence
     """
     if not clips:
         raise UsageError("The 'clips' parameter of plan_scenes must hold at least one clip. Got none.")
     if isinstance(n_scenes, bool) or not isinstance(n_scenes, int) or n_scenes < 1:
         raise UsageError(f"The number of scenes must be a whole number from 1. Got {n_scenes!r} instead.")
-    return _planned(clips, options, n_scenes)
+    return _planned(clips, options, n_scenes, on_problem)
 
 
-def _planned(clips: Sequence[SceneClip], options: SceneOptions, n_scenes: int) -> Iterator[ScenePlan]:
+def _planned(
+    clips: Sequence[SceneClip],
+    options: SceneOptions,
+    n_scenes: int,
+    on_problem: Callable[[InputError], None] | None,
+) -> Iterator[ScenePlan]:
     by_label: dict[str, list[SceneClip]] = {}
     for clip in sorted(clips, key=lambda one: (one.label, one.path, one.start_s)):
         by_label.setdefault(clip.label, []).append(clip)
-    draw = _Draw(list(by_label.values()), options)
+    draw = _Draw(list(by_label.values()), options, on_problem)
     for number in range(1, n_scenes + 1):
         generator = np.random.default_rng([options.seed, number])
         yield _plan(f"scene-{number:04d}", options, generator, tuple(draw.placements(generator)))
@@ -184,8 +197,14 @@ class _Drawn:
 
 
 class _Draw:
-    def __init__(self, by_label: list[list[SceneClip]], options: SceneOptions) -> None:
+    def __init__(
+        self,
+        by_label: list[list[SceneClip]],
+        options: SceneOptions,
+        on_problem: Callable[[InputError], None] | None = None,
+    ) -> None:
         self._by_label = by_label
+        self._on_problem = on_problem
         self._options = options
         self._rate = options.sample_rate
         self._length = round(options.duration_s * self._rate)
@@ -203,12 +222,28 @@ class _Draw:
         return [_placement(one, self._rate) for one in placed]
 
     def _drawn(self, generator: np.random.Generator) -> _Drawn:
+        while True:
+            number, clip = self._next(generator)
+            snr_db = float(generator.uniform(*self._options.snr_db))
+            try:
+                return self.cut(clip, snr_db)
+            except InputError as problem:
+                if self._on_problem is None:
+                    raise
+                self._on_problem(problem)
+                self._by_label[number].remove(clip)
+                if not self._by_label[number]:
+                    del self._by_label[number], self._left[number], self._orders[number]
+                if not self._by_label:
+                    raise
+
+    def _next(self, generator: np.random.Generator) -> tuple[int, SceneClip]:
+        """The number of a label, and the clip of it whose turn it is."""
         number = int(generator.integers(len(self._by_label)))
         left, of_label = self._left[number], self._by_label[number]
         if not left:
             left += [of_label[i] for i in self._orders[number].permutation(len(of_label))]
-        clip = left.pop()
-        return self.cut(clip, float(generator.uniform(*self._options.snr_db)))
+        return number, left.pop()
 
     def cut(self, clip: SceneClip, snr_db: float) -> _Drawn:
         """A clip without what is silent at its ends, and no longer than allowed."""

@@ -65,17 +65,18 @@ def try_alone(
     first = 0
     while first < len(sources):
         job = {"sources": sources[first:], "model": choice.to_dict(), "options": asdict(options), "workers": workers}
-        at = -1
+        at, is_through = -1, False
         with _child(job) as child:
             for index, one in _said(child):
-                at = index
+                at, is_through = index, isinstance(one, Heard | InputError)
                 yield first + index, one
             code = child.wait()
-        if code == 0:
-            return
         if code in _STOPPED:
             raise KeyboardInterrupt
-        if at < 0 or 0 < code <= _MAX_EXIT_CODE:
+        if is_through:
+            # Whatever ended the process, it was not this one.
+            first += at + 1
+        elif at < 0 or 0 <= code <= _MAX_EXIT_CODE:
             # Python's own end, such as an error of the model: the next attempt in this process will say it.
             yield first + max(at, 0), Unclear()
             first += max(at, 0) + 1
@@ -98,7 +99,8 @@ def _child(job: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
     # The child has to import what this process did, wherever that was found.
     places = [str(Path(auscult.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
-        [sys.executable, "-c", "from auscult.archive.trial import main; main()"],
+        # -P: what lies in the folder where one happens to be is no module.
+        [sys.executable, "-P", "-c", "from auscult.archive.trial import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -135,12 +137,14 @@ def main() -> None:
     said = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, args=(sys.stdin,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    code = 0
     try:
         _try(job, said)
     except (AuscultError, BrokenPipeError):
-        # Through without threads being waited for, of which some may be at work still.
-        os._exit(1)
+        code = 1
+    # At once: some threads may be at work still, and what libraries do at the end of a process proves nothing.
+    os._exit(code)
 
 
 def _try(job: dict[str, Any], said: IO[str]) -> None:
@@ -160,6 +164,7 @@ def _say(said: IO[str], index: int, kind: str, values: dict[str, Any]) -> None:
     said.flush()
 
 
-def _end_with_parent(stdin: IO[str]) -> None:
-    stdin.read()
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
     os._exit(1)

@@ -262,12 +262,15 @@ def test_one_that_crashes_does_not_take_those_tried_with_it_along(
 
 def test_a_process_that_dies_after_a_recording_makes_nobody_guilty(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [[0, "Begun", {}], [0, "Heard", {"source": "a", "duration_s": 1.0, "n_windows": 1}]]
-    code = f"import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print({chr(10).join(map(json.dumps, said))!r}, flush=True); os.abort()"
+    lines = "\n".join(json.dumps(one) for one in said)
+    code = f"import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print({lines!r}, flush=True)"
 
     @contextmanager
     def child(job: dict[str, Any]) -> Any:
         assert len(job["sources"]) == 2 - len(seen) // 2
-        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            [sys.executable, "-c", f"{code}; os.abort()"], stdout=subprocess.PIPE, text=True
+        ) as process:
             yield process
 
     seen: list[tuple[int, str]] = []

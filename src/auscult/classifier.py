@@ -519,20 +519,16 @@ class Classifier:
         if selection.score_threshold is not None:
             own = (selection.score_threshold,) * len(head.labels)
 
-        def finder(source: str) -> EventFinder:
-            return EventFinder(
-                source,
-                head.labels,
-                columns,
-                options,
-                thresholds=own,
-                sample_rate=spec.sample_rate,
-                window_samples=spec.window_samples,
-                hop_samples=spec.hop_samples,
-            )
-
-        finder("")
-        return finder
+        return EventFinder(
+            "",
+            head.labels,
+            columns,
+            options,
+            thresholds=own,
+            sample_rate=spec.sample_rate,
+            window_samples=spec.window_samples,
+            hop_samples=spec.hop_samples,
+        ).like
 
     def embed(self, source: AnySource) -> FloatArray:
         """What the model makes of each window before it decides: a vector in which like sounds lie close.

@@ -316,6 +316,24 @@ def test_memory_does_not_grow_with_the_length_of_an_event() -> None:
         assert len(finder._assembly._certain) < 10
 
 
+@pytest.mark.parametrize("smooth_s", [0.0, 2.0])
+def test_a_finder_like_another_knows_nothing_of_its_sound(smooth_s: float) -> None:
+    options = EventOptions(on={"Cat": 0.25}, smooth_s=smooth_s, max_gap_s=2.0, max_per_minute=1)
+    first = EventFinder(
+        "a", LABELS, [0, 1], options, thresholds=None, sample_rate=RATE, window_samples=10, hop_samples=10
+    )
+    windows = plan_windows(60, length=10, hop=10)
+    values = np.array([[0.5, 1.0, 1.0], [0, 0, 0], [0.5, 1.0, 0], [0, 0, 0], [0, 0, 0], [1, 1, 1]], np.float32)
+    second = first.like("b")
+    half = first.push(windows[:3], values[:3])
+    third = first.like("b")
+    assert second.push(windows, values) + second.finish() == third.push(windows, values) + third.finish()
+    whole = half + first.push(windows[3:], values[3:]) + first.finish()
+    fresh = first.like("a")
+    assert whole == fresh.push(windows, values) + fresh.finish()
+    assert {event.source for event in whole} == {"a"}
+
+
 def test_no_windows_no_events() -> None:
     finder = EventFinder(
         "a", LABELS, [0], EventOptions(), thresholds=None, sample_rate=1, window_samples=2, hop_samples=1

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 
 from auscult.decide.assembly import Assembly, Certain
 from auscult.decide.runs import Hysteresis, Smoother, Turn, best_of_each
-from auscult.decide.selection import check_count, columns_of
+from auscult.decide.selection import check_count, columns_of_each
 from auscult.errors import UsageError
 from auscult.records import Event, FloatArray, Label, Window
 
@@ -136,16 +137,27 @@ class EventFinder:
         self._columns = slice(None) if is_all else np.asarray(columns, np.intp)
         self._rate, self._hop = sample_rate, hop_samples
         self._lead = (window_samples - hop_samples) // 2
-        on, off = resolve_levels(options, labels, columns, thresholds)
-        self._hysteresis = Hysteresis(on, off)
-        half = self._samples(options.smooth_s) // (2 * hop_samples)
-        self._smoother = Smoother(half, len(columns)) if half > 0 else None
-        self._top_k = options.top_k
+        self._levels = resolve_levels(options, labels, columns, thresholds)
+        self._options = options
+        self._begin_anew()
+
+    def like(self, source: str) -> EventFinder:
+        """One for another sound, with the same options; it costs less than making one, and nothing is shared."""
+        other = copy(self)
+        other._source = source
+        other._begin_anew()
+        return other
+
+    def _begin_anew(self) -> None:
+        options = self._options
+        self._hysteresis = Hysteresis(*self._levels)
+        half = self._samples(options.smooth_s) // (2 * self._hop)
+        self._smoother = Smoother(half, len(self.columns)) if half > 0 else None
         self._assembly = Assembly(
             gap=self._samples(options.max_gap_s),
             least=self._samples(options.min_s),
             pad=self._samples(options.pad_s),
-            minute=MINUTE_S * sample_rate,
+            minute=MINUTE_S * self._rate,
             max_per_minute=options.max_per_minute,
         )
         self._last: Window | None = None
@@ -190,8 +202,8 @@ class EventFinder:
         return self._events(self._assembly.finish(self._last.end))
 
     def _decide(self, scores: FloatArray) -> None:
-        if self._top_k is not None:
-            scores = best_of_each(scores, self._top_k)
+        if self._options.top_k is not None:
+            scores = best_of_each(scores, self._options.top_k)
         self._n_decided += len(scores)
         for turn in self._hysteresis.push(scores):
             self._take(turn, self._begin(self._offset + turn.row))
@@ -257,13 +269,13 @@ def resolve_levels(
     own = np.full(len(labels), DEFAULT_ON) if thresholds is None else np.asarray(thresholds, np.float64)
     on = _of_labels("on", options.on, labels, own)
     off = _of_labels("off", options.off, labels, np.maximum(on - OFF_BELOW_ON, on * OFF_OF_ON))
-    for column in columns:
+    chosen = list(columns)
+    for column in chosen if (off[chosen] > on[chosen]).any() else ():
         if off[column] > on[column]:
             raise UsageError(
                 f"The 'off' parameter must be at most 'on', which is {on[column]:g} for {labels[column].name!r}. "
                 f"Got {off[column]:g} instead."
             )
-    chosen = list(columns)
     return on[chosen].astype(np.float32), off[chosen].astype(np.float32)
 
 
@@ -273,8 +285,8 @@ def _of_labels(name: str, given: Any, labels: Sequence[Label], default: Any) -> 
         levels[:] = given
     elif given is not None:
         said: dict[int, str] = {}
-        for label, level in given.items():
-            for column in columns_of(name, [label], labels):
+        for (label, level), columns in zip(given.items(), columns_of_each(name, list(given), labels), strict=True):
+            for column in columns:
                 if given.get(said.setdefault(column, label)) != level:
                     raise UsageError(
                         f"The {name!r} parameter names one label twice, as {said[column]!r} and as {label!r}, with "

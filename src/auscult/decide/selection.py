@@ -179,7 +179,12 @@ def _names(parameter: str, value: Any) -> tuple[str, ...] | None:
 
 
 def columns_of(parameter: str, wanted: Sequence[str], labels: Sequence[Label]) -> list[int]:
-    """Where the wanted ones are among `labels`, each found by its id, else by its name, which several may share.
+    """Where the wanted ones are among `labels`: all of `columns_of_each`."""
+    return [column for columns in columns_of_each(parameter, wanted, labels) for column in columns]
+
+
+def columns_of_each(parameter: str, wanted: Sequence[str], labels: Sequence[Label]) -> list[list[int]]:
+    """Where each of the wanted ones is among `labels`, found by its id, else by its name, which several may share.
 
     Raises
     ------
@@ -189,14 +194,14 @@ def columns_of(parameter: str, wanted: Sequence[str], labels: Sequence[Label]) -
     by_name: dict[str, list[int]] = {}
     for i, label in enumerate(labels):
         by_name.setdefault(label.name, []).append(i)
-    found: list[int] = []
+    found: list[list[int]] = []
     for one in wanted:
         # Made a label, so that it is compared in the same form of Unicode.
         text = Label(one).id
         if text in by_id:
-            found.append(by_id[text])
+            found.append([by_id[text]])
         elif text in by_name:
-            found += by_name[text]
+            found.append(by_name[text])
         else:
             raise UsageError(_unknown(parameter, text, [*by_id, *by_name]))
     return found

@@ -260,6 +260,23 @@ def test_one_that_crashes_does_not_take_those_tried_with_it_along(
     assert last[3].kind == "missing"
 
 
+def test_the_process_that_tries_ends_with_its_parent(sounds: Path, model: str) -> None:
+    job = {
+        "sources": [str(sounds / "site-1" / "01.wav")] * 100_000,
+        "model": {"model": model},
+        "options": {},
+        "workers": 1,
+    }
+    with trial._child(job) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert json.loads(child.stdout.readline()) == [0, "Begun", {}]
+        child.stdin.close()
+        for _ in child.stdout:
+            pass
+        assert child.wait(60) == 1
+
+
 def test_a_process_that_dies_after_a_recording_makes_nobody_guilty(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     said = [[0, "Begun", {}], [0, "Heard", {"source": "a", "duration_s": 1.0, "n_windows": 1}]]
     lines = "\n".join(json.dumps(one) for one in said)

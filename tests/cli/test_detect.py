@@ -209,6 +209,10 @@ def test_clips_and_pictures(auscult: Auscult, model: Path, tmp_path: Path) -> No
     left = {path: path.stat().st_mtime_ns for path in clips.rglob("*") if path.is_file()}
     assert left == {path: at for path, at in times.items() if path.parent.name == "a"}
     assert [path.parent.name for path in plots.rglob("*.png")] == ["a"]
+    # So does what fails now.
+    (tmp_path / "a" / "x.wav").write_text("Dear diary")
+    assert auscult(*command).code == 1
+    assert [path for folder in (clips, plots) for path in folder.rglob("*") if path.is_file()] == []
 
 
 def test_pictures_go_where_they_are_wanted(

@@ -161,12 +161,11 @@ class Results(Store):
                 self._sql.execute("INSERT OR REPLACE INTO complete VALUES (?, ?)", (identity, what))
 
     def left_over(self, what: str) -> list[str]:
-        """Files that were made of recordings that are gone; they are forgotten with this."""
-        where = "FROM made WHERE what = ? AND recording NOT IN (SELECT recording FROM listing)"
-        paths = [os.fsdecode(path) for (path,) in self._rows(f"SELECT path {where}", what)]
+        """Files that were made of recordings that are gone or fail now; they are forgotten with this."""
+        done = "SELECT recording FROM listing JOIN recordings ON id = recording WHERE state = ?"
+        query = f"SELECT path FROM made WHERE what = ? AND recording NOT IN ({done})"
+        paths = [os.fsdecode(path) for (path,) in self._rows(query, what, DONE)]
         with self._writing():
-            self._sql.execute(f"DELETE {where}", (what,))
-            self._sql.execute(
-                "DELETE FROM complete WHERE what = ? AND recording NOT IN (SELECT recording FROM listing)", (what,)
-            )
+            for table in ("made", "complete"):
+                self._sql.execute(f"DELETE FROM {table} WHERE what = ? AND recording NOT IN ({done})", (what, DONE))
         return paths

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -118,7 +118,11 @@ def _child(job: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
         yield child
     finally:
         child.kill()
-        child.communicate()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            # What was not taken is of no interest, nor is what could not be given.
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]  # both are pipes
 
 
 def _said(child: subprocess.Popen[str]) -> Iterator[tuple[int, Begun | Event | Heard | InputError]]:

@@ -17,7 +17,8 @@ from typing import Any
 from auscult.errors import OutputError, UsageError
 
 VERSION = 1
-SIDE_FILES = ("", "-wal", "-shm", "-journal")
+# In the order in which they may go: a log that outlives its file would be taken for that of the next one.
+SIDE_FILES = ("-wal", "-shm", "-journal", "")
 
 WAITING, IN_FLIGHT, DONE, FAILED, QUARANTINED = range(5)
 

@@ -63,7 +63,8 @@ def sum_up(events: Iterable[Event]) -> Iterator[LabelHeard]:
                 event.label,
                 event.name,
                 before.count + 1,
-                before.total_s + event.end_s - event.start_s,
+                # To the microsecond: what adding leaves beyond that is noise of the sums.
+                round(before.total_s + event.end_s - event.start_s, 6),
                 max(before.max, event.score),
                 min(before.first_s, event.start_s),
             )

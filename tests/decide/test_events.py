@@ -375,16 +375,20 @@ def test_windows_that_cannot_be_next_are_refused(first: int, n: int, match: str)
 
 
 def plain(values: Any, windows: Any, hop: int, length: int, rate: int, options: EventOptions) -> list[Event]:
-    """The same rules on whole arrays, label by label and step by step."""
+    """The same rules on whole arrays, label by label and step by step; windows may be missing."""
     labels = LABELS[: values.shape[1]]
     on, off = resolve_levels(options, labels, range(len(labels)), None)
     lead = (length - hop) // 2
-    begins = [0] + [k * hop + lead for k in range(1, len(windows))] + [windows[-1].end]
+    index = [window.index for window in windows]
+    begins = [k * hop + lead if k else 0 for k in index]
+    ends = [(k + 1) * hop + lead for k in index[:-1]] + [windows[-1].end]
+    # Windows that follow each other without a hole share a number.
+    block = np.cumsum([k - before != 1 for before, k in pairwise([-1, *index])])
     half = int(options.smooth_s / 2 * rate + 1e-9) // hop
     n = len(values)
     smooth = np.empty_like(values)
     for row in range(n):
-        part = range(max(0, row - half), min(n, row + half + 1))
+        part = [k for k in range(max(0, row - half), min(n, row + half + 1)) if block[k] == block[row]]
         for column in range(len(labels)):
             smooth[row, column] = float(sum(Fraction(float(values[k, column])) for k in part) / len(part))
     found = []
@@ -396,11 +400,12 @@ def plain(values: Any, windows: Any, hop: int, length: int, rate: int, options: 
             if options.top_k is not None:
                 better = sorted(range(len(labels)), key=lambda one: (-smooth[row, one], one))[: options.top_k]
                 score = score if column in better else -math.inf
+            heard = heard and row > 0 and block[row - 1] == block[row]
             was, heard = heard, bool(score >= on[column] or (heard and score >= off[column]))
             if heard and not was:
                 runs.append([begins[row], 0, 0.0])
             if heard:
-                runs[-1][1:] = [begins[row + 1], max(runs[-1][2], float(score))]
+                runs[-1][1:] = [ends[row], max(runs[-1][2], float(score))]
         runs = [run for run in joined(runs, options.max_gap_s * rate) if run[1] - run[0] >= options.min_s * rate]
         pad = round(options.pad_s * rate)
         runs = [[max(0, s - pad), min(windows[-1].end, e + pad), top] for s, e, top in joined(runs, 2 * pad)]
@@ -464,6 +469,39 @@ def test_any_groups_give_the_events_of_the_whole(case: tuple[Any, list[int], dic
     assert find(scores, options, groups=groups, **plan) == expected
     assert find(scores, options, **plan) == expected
     assert find(scores, options, groups=[1] * len(scores), **plan) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.sets(st.integers(0, 39), max_size=12), st.integers(1, 9))
+def test_windows_may_be_missing(
+    case: tuple[Any, list[int], dict[str, int], EventOptions], missing: set[int], size: int
+) -> None:
+    scores, _, plan, options = case
+    windows = plan_windows(plan["n_samples"], length=plan["length"], hop=plan["hop"])
+    kept = [k for k in range(len(windows)) if k not in missing]
+    if not kept:
+        return
+    values = np.asarray(scores, np.float32)
+    finder = EventFinder(
+        "a.wav",
+        LABELS[: values.shape[1]],
+        range(values.shape[1]),
+        options,
+        thresholds=None,
+        sample_rate=RATE,
+        window_samples=plan["length"],
+        hop_samples=plan["hop"],
+    )
+    events = []
+    group: list[int] = []
+    for k in [*kept, None]:
+        if group and (k is None or k != group[-1] + 1 or len(group) == size):
+            events += finder.push(windows[group[0] : group[-1] + 1], values[group])
+            group = []
+        if k is not None:
+            group.append(k)
+    there = [windows[k] for k in kept]
+    assert events + finder.finish() == plain(values[kept], there, plan["hop"], plan["length"], RATE, options)
 
 
 @settings(max_examples=50, deadline=None)

@@ -220,6 +220,10 @@ def test_a_runner_gives_the_whole_graph_s_scores_and_embedding(tmp_path: Path) -
         {"places": 50 * np.arange(N_FRAMES)[:, None] + np.arange(PARTS_A_FRAME)},
         {"fill": [[0, 0], [1, FFT - FRAME - 1]]},
         {"fill": [[0, 0], [0, 2]]},
+        {"begin": 0},
+        {"strides": 1},
+        {"places": np.arange(N_FRAMES)},
+        {"window": np.float32(1)},
         {"window": np.hanning(FRAME - 1).astype(np.float32)},
     ],
 )

@@ -80,7 +80,8 @@ def find_spectrum(file: TfliteFile) -> SpectrumSteps | None:
     begin, strides = _constant(file, cut, 1), _constant(file, cut, 3)
     places, window = _constant(file, gather, 1), _constant(file, times, 1)
     filled, sizes = _constant(file, fill, 1), _constant(file, transform, 1)
-    if any(one is None for one in (begin, strides, places, window, filled, sizes)) or len(parts) != 2:
+    constants = (begin, strides, places, window, filled, sizes)
+    if any(one is None or not one.ndim or not one.size for one in constants) or len(parts) != 2:
         return None
     hop_parts = _regular_hop(places)
     frame, fft = window.size, int(sizes[-1])

@@ -18,6 +18,7 @@ import soundfile
 from filelock import FileLock
 
 import auscult
+from auscult import search
 from auscult.classifier import Classifier
 from auscult.errors import InputError, OutputError, UsageError
 from auscult.search import Added, Index, add_sounds, building, suspects
@@ -30,6 +31,10 @@ from .conftest import CLASSES, HOP, PART, WINDOW, sound, write_sound
 
 def content(index: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in index.iterdir() if path.name != ".lock"}
+
+
+def test_the_names_that_users_write_are_these() -> None:
+    assert search.__all__ == ["Added", "Hit", "Index", "add_sounds"]
 
 
 def test_a_recording_finds_itself_first_with_score_one(archive: Path, model: Classifier, tmp_path: Path) -> None:

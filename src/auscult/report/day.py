@@ -171,7 +171,7 @@ def _draw_band(axes: Axes, day: Day, theme: Theme) -> None:
 def _mark_time(axes: Axes, day: Day, theme: Theme) -> None:
     duration_s = day.spectrogram.duration_s
     marks = time_marks(duration_s, day.started_at)
-    axes.set_xticks([at_s for at_s, _ in marks], [text for _, text in marks])
+    axes.set_xticks([min(at_s, duration_s) for at_s, _ in marks], [text for _, text in marks])
     axes.tick_params(axis="x", pad=3)
     more = "" if not day.n_more else f"; {day.n_more} more labels have events"
     words = f"blue: scores from 0 to 1, the highest of each moment; orange: events{more}"

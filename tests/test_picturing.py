@@ -70,3 +70,12 @@ def test_scores_stand_where_they_were_heard(classifier: Classifier, tmp_path: Pa
 def test_what_cannot_be_read_is_said(classifier: Classifier, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         draw_day(classifier, tmp_path / "gone.wav", [])
+
+
+@pytest.mark.parametrize(("named", "shown"), [({"deny": ["early"]}, ["late"]), ({"allow": ["early"]}, ["early"])])
+def test_labels_that_cannot_be_events_have_no_row(
+    classifier: Classifier, tmp_path: Path, named: dict[str, list[str]], shown: list[str]
+) -> None:
+    source = tone(tmp_path / "x.wav", 2)
+    figure = draw_day(classifier, source, [], **named)
+    assert [text.get_text() for text in figure.axes[1].get_yticklabels()] == shown

@@ -508,16 +508,27 @@ class Classifier:
             source=source,
         )
 
-    def _event_finder(self, options: EventOptions, allow: Names, deny: Names) -> Callable[[str], EventFinder]:
-        """What makes a finder for a sound of a name; made once for all, so that wrong options are refused at once."""
-        spec, head = self.spec, self.spec.heads[0]
+    def event_columns(self, *, allow: Names = NOT_GIVEN, deny: Names = NOT_GIVEN) -> tuple[int, ...]:
+        """Which of `labels` may be events, by their place among them; `allow` and `deny` as for `detect`.
+
+        Raises
+        ------
+        UsageError : `allow` or `deny` is not what stands there
+        """
+        head = self.spec.heads[0]
         selection = self._selection.changed(top_k=None, score_threshold=NOT_GIVEN, allow=allow, deny=deny)
         columns = selection.shortlist(head.labels).columns
         if selection.allow is None and head.unknown is not None:
             columns = tuple(column for column in columns if head.labels[column].id != head.unknown.label)
+        return columns
+
+    def _event_finder(self, options: EventOptions, allow: Names, deny: Names) -> Callable[[str], EventFinder]:
+        """What makes a finder for a sound of a name; made once for all, so that wrong options are refused at once."""
+        spec, head = self.spec, self.spec.heads[0]
+        columns = self.event_columns(allow=allow, deny=deny)
         own = head.thresholds
-        if selection.score_threshold is not None:
-            own = (selection.score_threshold,) * len(head.labels)
+        if self._selection.score_threshold is not None:
+            own = (self._selection.score_threshold,) * len(head.labels)
 
         return EventFinder(
             "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from auscult.audio import iter_waveform, probe, source_name
 from auscult.classifier import Classifier
+from auscult.decide import NOT_GIVEN, Names
 from auscult.errors import InputError
 from auscult.features import FeatureSpec, band_edges_hz, preset
 from auscult.features.pooling import MelStream, PooledColumns
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 #: More columns than a picture has dots across cost time and show nothing.
 COLUMNS = 2000
 MOST_LABELS = 12
+LEAST_LABELS = 3
 _RATES_HZ = (4000, 32000)
 _SILENCE = 1e-12
 
@@ -44,6 +46,8 @@ def draw_day(
     path: str | os.PathLike[str] | None = None,
     *,
     started_at: datetime | None = None,
+    allow: Names = NOT_GIVEN,
+    deny: Names = NOT_GIVEN,
     n_labels: int = MOST_LABELS,
     workers: int | None = None,
 ) -> Figure:
@@ -58,19 +62,22 @@ def draw_day(
     events : what was found in it
     path : where to save the picture, a PNG; None: nowhere
     started_at : when it was recorded, for the axis of time; see `audio.recorded`
+    allow, deny : as the events were found with, see `Classifier.detect`
     n_labels : rows at most: labels with events, those that are heard longest first, and where there are fewer than
-        three, those that score best
+        three, those that score best among the labels that may be events
     workers : as for `classify_many`
 
     Raises
     ------
     InputError : it cannot be read
+    UsageError : `allow` or `deny` names a label that the model does not have
     MissingExtraError : without the extra `plot`
     OutputError : the picture cannot be saved
     """
+    candidates = classifier.event_columns(allow=allow, deny=deny)
     scores, borders_s, duration_s = _scores(classifier, source, workers)
     levels = day_spectrogram(source, mono=classifier.spec.mono, duration_s=duration_s)
-    columns, spans_s, n_more = _rows(classifier, list(events), scores, n_labels)
+    columns, spans_s, n_more = _rows(classifier, list(events), candidates, scores, n_labels)
     day = Day(
         title=Path(source_name(source)).name or source_name(source),
         spectrogram=levels,
@@ -153,7 +160,7 @@ def _scores(
 
 
 def _rows(
-    classifier: Classifier, events: list[Event], scores: FloatArray, n_labels: int
+    classifier: Classifier, events: list[Event], candidates: Sequence[int], scores: FloatArray, n_labels: int
 ) -> tuple[list[int], list[NDArray[np.float64]], int]:
     """Which labels are shown, their events, and how many labels with events are not."""
     total_s: Counter[str] = Counter()
@@ -163,9 +170,9 @@ def _rows(
         spans.setdefault(event.label, []).append((event.start_s, event.end_s))
     column_of = {label.id: column for column, label in enumerate(classifier.labels)}
     heard = [column_of[label] for label, _ in total_s.most_common() if label in column_of]
-    best = np.argsort(-scores.max(axis=1, initial=0.0), kind="stable").tolist()
-    wanted = max(min(len(heard), n_labels), min(3, n_labels, len(column_of)))
-    columns = list(dict.fromkeys([*heard, *best]))[:wanted]
+    highest = scores.max(axis=1, initial=0.0)
+    best = sorted(candidates, key=lambda column: -highest[column])
+    columns = list(dict.fromkeys([*heard, *best]))[: min(n_labels, max(len(heard), LEAST_LABELS))]
     shown = [spans.get(classifier.labels[column].id, []) for column in columns]
     arrays = [np.array(each, dtype=np.float64).reshape(-1, 2) for each in shown]
-    return columns, arrays, max(0, len(heard) - wanted)
+    return columns, arrays, max(0, len(heard) - n_labels)

@@ -92,9 +92,25 @@ def test_a_sound_that_fails_is_named_after_what_was_found_in_it(model: Classifie
     errors = [one for one in found if isinstance(one, InputError)]
     assert [one.kind for one in errors] == ["not_finite", "missing"]
     assert isinstance(found[0], Event)
-    assert found[-1] == Heard("<array>", 0.1, 1)
+    heard = found[-1]
+    assert isinstance(heard, Heard)
+    assert (heard.duration_s, heard.n_windows, [line.label for line in heard.labels]) == (0.1, 1, ["early"])
     with pytest.raises(InputError, match=r"absent\.wav"):
         list(model.detect(tmp_path / "absent.wav"))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_what_was_found_before_the_damage_does_not_depend_on_the_threads(
+    model: Classifier, tmp_path: Path, workers: int
+) -> None:
+    path = tmp_path / "damaged.wav"
+    samples = np.tile(np.concatenate([EARLY, LATE]), 800)
+    soundfile.write(path, np.append(samples, np.float32(np.nan)), SAMPLE_RATE, subtype="FLOAT")
+    found = list(model.window_scores([path], workers=workers))
+    assert isinstance(found[-1], InputError)
+    windows = [window for part in found[:-1] if isinstance(part, WindowValues) for window in part.windows]
+    # Sound is read in blocks of 2 ** 18 samples, and the damage is in the fifth.
+    assert [window.index for window in windows] == list(range(4 * 2**18 // 800))
 
 
 def test_every_sound_ends_with_what_was_heard(model: Classifier) -> None:
@@ -197,6 +213,20 @@ def test_a_sound_summed_up_agrees_with_its_events_and_windows(model: Classifier)
     (alone,) = model.summarise_many([LATE], options, allow=["late"], workers=2)
     assert isinstance(alone, Summary)
     assert [line.label for line in alone.labels] == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("names", "lines"),
+    [({}, ["late"]), ({"allow": ["early", "late"]}, ["early", "late"]), ({"deny": ["early"]}, ["late"])],
+)
+def test_a_searched_sound_is_summed_up_too(model: Classifier, names: dict[str, list[str]], lines: list[str]) -> None:
+    sound = np.concatenate([LATE, LATE])
+    *_, heard = model.detect_many([sound], **names)
+    assert isinstance(heard, Heard)
+    assert [line.label for line in heard.labels] == lines
+    (summary,) = model.summarise_many([sound], **names)
+    assert isinstance(summary, Summary)
+    assert set(heard.labels) <= set(summary.labels)
 
 
 def test_a_sound_that_cannot_be_summed_up_is_named(model: Classifier, tmp_path: Path) -> None:

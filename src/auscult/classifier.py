@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
@@ -396,8 +397,8 @@ class Classifier:
     ) -> Generator[Event | Heard | InputError, None, None]:
         """What is heard when in each of many sounds, in their order, in constant memory.
 
-        Of each sound come its events, then a `Heard`; or, as soon as something is wrong with it, an `InputError`.
-        `sources` is read a little ahead of what was taken, so it may be endless.
+        Of each sound come its events, then a `Heard`, in which its labels are summed up; or, as soon as something is
+        wrong with it, an `InputError`. `sources` is read a little ahead of what was taken, so it may be endless.
 
         Parameters
         ----------
@@ -410,20 +411,8 @@ class Classifier:
         ModelFileError : where the model itself fails
         UsageError : `sources` is a single one, or an option is not what stands above
         """
-        if not self.spec.takes_sound:
-            raise UsageError(f"The model {self.spec.name!r} takes pictures, in which nothing has a time.")
-        finder = self._event_finder(options, allow, deny)
-
-        def detected(scoring: Scoring, source: AnySource) -> Iterator[Event | Heard]:
-            events = finder(scoring.name(source))
-            for part in scoring.heard(source, "scores"):
-                if isinstance(part, Heard):
-                    yield from events.finish()
-                    yield part
-                else:
-                    yield from events.push(part.windows, part.values)
-
-        return self._each(sources, detected, workers)
+        is_named = (self._selection.allow if allow is deny is NOT_GIVEN else allow) not in (None, NOT_GIVEN)
+        return self._each(sources, self._searching(options, allow, deny, everything=is_named), workers)
 
     def summarise_many(
         self,
@@ -447,25 +436,37 @@ class Classifier:
         ModelFileError : where the model itself fails
         UsageError : `sources` is a single one, or an option is not what stands above
         """
+        search = self._searching(options, allow, deny, everything=True)
+
+        def summarised(scoring: Scoring, source: AnySource) -> Iterator[Summary]:
+            for one in search(scoring, source):
+                if isinstance(one, Heard):
+                    yield Summary(one.source, one.duration_s, one.labels)
+
+        return self._each(sources, summarised, workers)
+
+    def _searching(
+        self, options: EventOptions, allow: Names, deny: Names, *, everything: bool
+    ) -> Callable[[Scoring, AnySource], Iterator[Event | Heard]]:
+        """What finds the events of one sound and sums it up: `everything` that may be an event, or what is heard."""
         if not self.spec.takes_sound:
             raise UsageError(f"The model {self.spec.name!r} takes pictures, in which nothing has a time.")
         finder = self._event_finder(options, allow, deny)
 
-        def summarised(scoring: Scoring, source: AnySource) -> Iterator[Summary]:
+        def search(scoring: Scoring, source: AnySource) -> Iterator[Event | Heard]:
             events = finder(scoring.name(source))
-            summing = Summing(self.labels, events.columns)
+            summing = Summing(self.labels, events.columns, always=None if everything else ())
             for part in scoring.heard(source, "scores"):
                 if isinstance(part, Heard):
-                    found = events.finish()
+                    summing.add(found := events.finish())
+                    yield from found
+                    yield replace(part, labels=summing.finish())
                 else:
-                    found = events.push(part.windows, part.values)
                     summing.push(part.values)
-                for event in found:
-                    summing.add(event)
-                if isinstance(part, Heard):
-                    yield summing.finish(part.source, part.duration_s)
+                    summing.add(found := events.push(part.windows, part.values))
+                    yield from found
 
-        return self._each(sources, summarised, workers)
+        return search
 
     def stream(
         self,

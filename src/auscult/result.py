@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auscult.audio import load_waveform
-from auscult.decide import Shortlist
+from auscult.decide import LabelSummary, Shortlist
 from auscult.errors import UsageError
 from auscult.features import FeatureSpec, log_mel, preset
 from auscult.features.mel import band_edges_hz
@@ -81,11 +81,18 @@ class WindowValues:
 
 @dataclass(frozen=True)
 class Heard:
-    """A sound has been heard to its end: how long it is, and in how many windows."""
+    """A sound has been heard to its end: how long it is, and in how many windows.
+
+    Attributes
+    ----------
+    labels : where it was searched for events, those labels that have any and those that `allow` names, summed up, in
+        the order of the model's
+    """
 
     source: str
     duration_s: float
     n_windows: int
+    labels: tuple[LabelSummary, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

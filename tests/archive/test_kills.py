@@ -278,7 +278,7 @@ def test_the_process_that_tries_ends_with_its_parent(sounds: Path, model: str) -
 
 
 def test_a_process_that_dies_after_a_recording_makes_nobody_guilty(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [[0, "Begun", {}], [0, "Heard", {"source": "a", "duration_s": 1.0, "n_windows": 1}]]
+    said = [[0, "Begun", {}], [0, "Heard", {"source": "a", "duration_s": 1.0, "n_windows": 1, "labels": []}]]
     lines = "\n".join(json.dumps(one) for one in said)
     code = f"import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print({lines!r}, flush=True)"
 

@@ -151,6 +151,7 @@ def test_forms_of_output_change_without_searching_again_and_leave_nothing_behind
     for (source, label), total_s in totals.items():
         of_label = [one for one in records if (one["source"], one["label"]) == (source, label)]
         assert sum(one["end_s"] - one["start_s"] for one in of_label) == pytest.approx(total_s)
+    before = written(run.folder)["summary.csv"]
     heard.clear()
     detect_archive(**where, formats=("csv",), each=True)
     assert heard == ["bad.wav"]
@@ -160,6 +161,10 @@ def test_forms_of_output_change_without_searching_again_and_leave_nothing_behind
         "run.json",
     }
     assert not (run.folder / "audacity").exists()
+    heard.clear()
+    detect_archive(**where, summary=True)
+    assert heard == ["bad.wav"]
+    assert written(run.folder)["summary.csv"] == before
 
 
 def test_when_it_was_recorded_is_a_column(model: str, tmp_path: Path) -> None:

@@ -93,15 +93,33 @@ def test_a_summary_is_a_line_a_label(auscult: Auscult, model: Path, night: Path)
     }
     for label in ("early", "late"):
         of_label = [one for one in events if one["label"] == label]
-        assert found[label]["count"] == len(of_label)
+        assert (found[label]["any"], found[label]["count"]) == (True, len(of_label))
         assert found[label]["max"] == max(one["score"] for one in of_label)
         assert found[label]["first_s"] == of_label[0]["start_s"]
+        assert 0 < found[label]["mean"] < found[label]["max"]
     done = auscult("detect", night, "--model", model, *ON, "--csv", "--summary")
-    assert len(done.out.splitlines()) == 3
+    header, *rows = csv.reader(done.out.splitlines())
+    assert header == ["source", "label", "name", "any", "mean", "max", "count", "total_s", "first_s"]
+    assert [row[:4] for row in rows] == [[str(night), label, label, "true"] for label in found]
+    assert [float(row[4]) for row in rows] == [one["mean"] for one in found.values()]
     done = auscult("detect", night, "--model", model, *ON, "--summary")
     first, *lines = done.out.splitlines()
     assert first == str(night)
     assert [line.split()[0] for line in lines] == list(found)
+
+
+def test_a_label_that_is_asked_for_has_a_line_though_it_is_not_heard(
+    auscult: Auscult, model: Path, tmp_path: Path
+) -> None:
+    silence = tmp_path / "silence.wav"
+    soundfile.write(silence, np.zeros(3 * SAMPLE_RATE), SAMPLE_RATE)
+    command = ("detect", silence, "--model", model, "--on", "0.99", "--allow", "late", "--summary")
+    (line,) = auscult(*command, "--json").records
+    assert (line["any"], line["count"], line["total_s"], line["first_s"]) == (False, 0, 0.0, None)
+    assert 0 < line["mean"] <= line["max"] < 0.99
+    auscult(*command, "-o", tmp_path / "out", "-q")
+    (row,) = csv.DictReader((tmp_path / "out" / "summary.csv").read_text("utf-8").splitlines())
+    assert (row["any"], row["first_s"], float(row["mean"])) == ("false", "", line["mean"])
 
 
 def test_thresholds_of_single_labels(auscult: Auscult, model: Path, night: Path) -> None:

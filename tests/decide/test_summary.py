@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auscult.decide import LabelSummary, Summing
+from auscult.decide import LabelSummary, Summary, Summing, longest_first
 from auscult.records import Event, Label
 
 LABELS = (Label("/m/cat", "Cat"), Label("dog"), Label("owl"))
@@ -19,19 +19,15 @@ SCORES = np.array([[0.5, 0.0, 0.25], [1.0, 0.5, 0.25], [0.75, 1.0, 0.25], [0.75,
 def test_a_line_a_label() -> None:
     summing = Summing(LABELS, [0, 1])
     summing.push(SCORES[:3])
-    for event in (
-        Event("a.wav", 1.5, 2.0, "/m/cat", 1.0),
-        Event("a.wav", 1.0, 1.25, "/m/cat", 1.0),
-        Event("a.wav", 3.0, 4.0, "/m/cat", 1.0),
-    ):
-        summing.add(event)
+    summing.add([Event("a.wav", 1.5, 2.0, "/m/cat", 1.0), Event("a.wav", 1.0, 1.25, "/m/cat", 1.0)])
     summing.push(SCORES[3:])
-    found = summing.finish("a.wav", 4.0)
-    assert (found.source, found.duration_s) == ("a.wav", 4.0)
-    assert found.labels == (
+    summing.add([Event("a.wav", 3.0, 4.0, "/m/cat", 1.0)])
+    lines = summing.finish()
+    assert lines == (
         LabelSummary("/m/cat", "Cat", True, 0.75, 1.0, 3, 1.75, 1.0),
         LabelSummary("dog", "dog", False, 0.375, 1.0, 0, 0.0, None),
     )
+    found = Summary("a.wav", 4.0, lines)
     assert found.to_dict()["labels"][0]["name"] == "Cat"
     assert "name" not in found.to_dict()["labels"][1]
 
@@ -43,9 +39,26 @@ def test_groups_change_nothing(borders: list[int]) -> None:
     edges = [0, *sorted(borders), 4]
     for first, last in pairwise(edges):
         parts.push(SCORES[first:last])
-    assert parts.finish("a", 1.0) == whole.finish("a", 1.0)
+    assert parts.finish() == whole.finish()
+
+
+def test_what_is_not_heard_may_have_no_line() -> None:
+    summing = Summing(LABELS, [0, 1, 2], always=[2])
+    summing.push(SCORES)
+    summing.add([Event("a.wav", 1.0, 2.0, "/m/cat", 1.0)])
+    assert [line.label for line in summing.finish()] == ["/m/cat", "owl"]
+
+
+def test_longest_first_then_by_the_highest_score() -> None:
+    lines = [
+        LabelSummary("a", "a", False, 0.1, 0.2, 0, 0.0, None),
+        LabelSummary("b", "b", False, 0.1, 0.4, 0, 0.0, None),
+        LabelSummary("c", "c", True, 0.1, 0.5, 1, 1.0, 0.0),
+        LabelSummary("d", "d", True, 0.1, 0.5, 1, 2.0, 0.0),
+    ]
+    assert [line.label for line in longest_first(lines)] == ["d", "c", "b", "a"]
 
 
 def test_a_recording_without_windows_has_no_summary() -> None:
     with pytest.raises(ValueError, match="at least one window"):
-        Summing(LABELS, [0]).finish("a", 0.0)
+        Summing(LABELS, [0]).finish()

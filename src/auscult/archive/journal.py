@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ from auscult.archive.store import (
     told,
 )
 from auscult.audio import source_name
+from auscult.decide import longest_first
 from auscult.errors import InputError
 from auscult.records import Event
 from auscult.result import Heard
@@ -187,8 +188,8 @@ class Journal(Results):
         with self._writing():
             columns = (IN_FLIGHT, *Fingerprint.of(recording.source), recording.id)
             self._sql.execute("UPDATE recordings SET state=?, size=?, mtime_ns=? WHERE id=?", columns)
-            self._sql.execute("DELETE FROM events WHERE recording=?", (recording.id,))
-            self._sql.execute("DELETE FROM complete WHERE recording=?", (recording.id,))
+            for table in ("events", "labels", "complete"):
+                self._sql.execute(f"DELETE FROM {table} WHERE recording=?", (recording.id,))
         if not is_suspect:
             self._flying.add(recording.id)
 
@@ -204,7 +205,9 @@ class Journal(Results):
     def finish(self, recording: Recording, heard: Heard, started_at: datetime | None) -> None:
         """It was searched to its end; `started_at` is when it was recorded, where that is known."""
         began = None if started_at is None else started_at.isoformat()
+        lines = [(recording.id, number, *astuple(one)) for number, one in enumerate(longest_first(heard.labels))]
         with self._writing():
+            self._sql.executemany("INSERT INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", lines)
             self._sql.execute(
                 "UPDATE recordings SET state=?, duration_s=?, n_windows=?, started_at=?, kind=NULL, problem=NULL, "
                 "next_step=NULL WHERE id=?",
@@ -231,7 +234,8 @@ class Journal(Results):
         self._flying.discard(recording.id)
 
     def _fail(self, identity: int, problem: InputError, state: int) -> None:
-        self._sql.execute("DELETE FROM events WHERE recording=?", (identity,))
+        for table in ("events", "labels"):
+            self._sql.execute(f"DELETE FROM {table} WHERE recording=?", (identity,))
         self._sql.execute(
             "UPDATE recordings SET state=?, kind=?, problem=?, next_step=?, duration_s=NULL, n_windows=NULL, "
             "started_at=NULL WHERE id=?",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from auscult.archive.results import Results, Searched
-from auscult.archive.summary import SUMMARY_COLUMNS, sum_up
 from auscult.archive.unit import FAILURE_COLUMNS
 from auscult.audio import probe
 from auscult.data.writers import EVENT_FORMATS, RecordingFacts, event_file_names, event_format, write_events
+from auscult.decide import SUMMARY_COLUMNS, summary_row
 from auscult.errors import AuscultError
 from auscult.extras import require_installed
 from auscult.files import atomic_path, write_text
@@ -90,7 +90,7 @@ def write_outputs(
     facts = Facts(journal, with_rates="raven" in formats)
     for path, name, source in files:
         if name == "summary":
-            _write_rows(path, SUMMARY_COLUMNS, sum_up(journal.events()))
+            _write_rows(path, SUMMARY_COLUMNS, (summary_row(*line) for line in journal.labels()))
         elif source is None:
             write_events(path, journal.events(), name, recordings=facts)
         else:
@@ -101,7 +101,8 @@ def write_outputs(
     for name in sorted(before - now):
         _remove(folder, name)
     journal.keep_outputs(now)
-    _write_rows(folder / "failed.csv", FAILURE_COLUMNS, journal.problems())
+    problems = ([getattr(problem, name) for name in FAILURE_COLUMNS] for problem in journal.problems())
+    _write_rows(folder / "failed.csv", FAILURE_COLUMNS, problems)
     write_text(folder / "run.json", json.dumps(about, ensure_ascii=False, indent=2) + "\n")
     return list(places.values())
 
@@ -122,11 +123,11 @@ def _files(place: Path, journal: Results) -> Iterator[tuple[Path, Searched | Non
         yield place / names[searched.name], searched
 
 
-def _write_rows(path: Path, columns: Sequence[str], records: Iterable[object]) -> None:
+def _write_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([getattr(record, name) for name in columns] for record in records)
+        writer.writerows(rows)
 
 
 def _remove(folder: Path, name: str) -> None:

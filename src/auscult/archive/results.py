@@ -9,6 +9,7 @@ from datetime import datetime
 
 from auscult.archive.store import DONE, FAILED, QUARANTINED, Store, as_key
 from auscult.audio import source_name
+from auscult.decide import LabelSummary
 from auscult.errors import InputError, InputErrorKind
 from auscult.records import Event
 
@@ -64,6 +65,16 @@ class Results(Store):
             if key != source:
                 source, name = key, source_name(os.fsdecode(key))
             yield Event(name, *event)
+
+    def labels(self) -> Iterator[tuple[str, LabelSummary]]:
+        """Of each recording that was searched its name with each of its labels, those that are heard longest first."""
+        query = (
+            "SELECT source, label, name, is_heard, mean, max, count, total_s, first_s FROM listing "
+            "CROSS JOIN recordings ON id = listing.recording CROSS JOIN labels ON labels.recording = id "
+            "WHERE state = ? ORDER BY position, number"
+        )
+        for key, label, name, is_heard, *figures in self._rows(query, DONE):
+            yield source_name(os.fsdecode(key)), LabelSummary(label, name, bool(is_heard), *figures)
 
     def searched(self) -> Iterator[Searched]:
         """The recordings that were searched to their end."""

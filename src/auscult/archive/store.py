@@ -51,6 +51,20 @@ CREATE TABLE events (
     score REAL NOT NULL,
     PRIMARY KEY (recording, start_s, end_s, number)
 ) WITHOUT ROWID;
+-- What `decide.LabelSummary` says of a recording, those that are heard longest first.
+CREATE TABLE labels (
+    recording INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    name TEXT NOT NULL,
+    is_heard INTEGER NOT NULL,
+    mean REAL NOT NULL,
+    max REAL NOT NULL,
+    count INTEGER NOT NULL,
+    total_s REAL NOT NULL,
+    first_s REAL,
+    PRIMARY KEY (recording, number)
+) WITHOUT ROWID;
 CREATE INDEX aliases ON recordings (alias) WHERE alias IS NOT NULL;
 CREATE TABLE outputs (path BLOB PRIMARY KEY);
 -- What was made of single recordings, clips say: which files, and whether all of them are there.

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import auscult
 from auscult.archive.unit import ModelChoice
-from auscult.decide import EventOptions
+from auscult.decide import EventOptions, LabelSummary
 from auscult.errors import AuscultError, InputError
 from auscult.records import Event
 from auscult.result import Heard
@@ -127,12 +127,16 @@ def _child(job: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
 
 def _said(child: subprocess.Popen[str]) -> Iterator[tuple[int, Begun | Event | Heard | InputError]]:
     assert child.stdout is not None
-    kinds: dict[str, Any] = {"Begun": Begun, "Event": Event, "Heard": Heard, "InputError": InputError}
+    kinds: dict[str, Any] = {"Begun": Begun, "Event": Event, "Heard": _heard, "InputError": InputError}
     for line in child.stdout:
         if not line.endswith("\n"):
             return  # it ended in the middle of a word
         index, kind, values = json.loads(line)
         yield index, kinds[kind](**values)
+
+
+def _heard(labels: list[dict[str, Any]], **values: Any) -> Heard:
+    return Heard(**values, labels=tuple(LabelSummary(**label) for label in labels))
 
 
 def main() -> None:
@@ -157,9 +161,10 @@ def _try(job: dict[str, Any], said: IO[str]) -> None:
     for index, source in enumerate(job["sources"]):
         _say(said, index, "Begun", {})
         for one in classifier.detect_many([source], options, workers=job["workers"]):
-            values = vars(one)
             if isinstance(one, InputError):
                 values = {name: getattr(one, name) for name in ("source", "kind", "problem", "next_step")}
+            else:
+                values = asdict(one)
             _say(said, index, type(one).__name__, values)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,8 +83,8 @@ def detect(
     each
         With --output, write a file for each recording. Formats that hold a single recording always do.
     summary
-        Print of each recording, in place of its events, a line a label: how often, how long, how sure, and when first.
-        With --output, write summary.csv as well.
+        Print of each recording, in place of its events, a line for each label that is heard or that --allow names: how
+        often, how long, and its mean and highest score. With --output, write summary.csv as well.
     clips
         Cut the sound of each event into a file in this folder.
     plot
@@ -242,8 +240,8 @@ class _Printed:
         self.n_events = self.n_done = self.n_failed = self.n_unmade = 0
         self.sound_s = 0.0
 
-    def outcomes(self) -> Generator[Event | InputError, None, None]:
-        """Events in the order of the recordings and of time; what fails is named here."""
+    def outcomes(self) -> Generator[Event | Heard | InputError, None, None]:
+        """What is found, in the order of the recordings and of time; what fails is named here."""
         from auscult.records import Event
 
         with closing(self._work):
@@ -251,13 +249,12 @@ class _Printed:
                 if isinstance(one, InputError):
                     self.n_failed += 1
                     say_error(str(one))
-                    yield one
                 elif isinstance(one, Event):
                     self.n_events += 1
-                    yield one
                 else:
                     self.n_done += 1
                     self.sound_s += one.duration_s
+                yield one
 
     def in_words(self) -> str:
         return _in_words(self.n_events, self.n_done, self.n_failed, self.sound_s)
@@ -298,51 +295,53 @@ class _Printed:
                     say_error(str(problem))
 
 
-def _print_json(printed: _Printed, outcomes: Iterator[Event | InputError], *, summary: bool) -> None:
-    from auscult.archive.summary import sum_up
+def _print_json(printed: _Printed, outcomes: Iterator[Event | Heard | InputError], *, summary: bool) -> None:
     from auscult.data.writers import event_record
+    from auscult.decide import longest_first
+    from auscult.records import Event
 
-    if summary:
-        failures: list[InputError] = []
-        for heard in sum_up(_events(outcomes, failures.append)):
-            print_json({**heard.to_dict(), "model": printed.model})
-        for failure in failures:
-            print_json(failure_record(failure))
-        return
     for one in outcomes:
         if isinstance(one, InputError):
             print_json(failure_record(one))
-        else:
+        elif not isinstance(one, Event):
+            for line in longest_first(one.labels) if summary else ():
+                print_json({"source": one.source, **line.to_dict(), "model": printed.model})
+        elif not summary:
             print_json({**event_record(one, printed.facts[one.source]), "model": printed.model})
 
 
-def _print_text(printed: _Printed, outcomes: Iterator[Event | InputError], *, summary: bool, csv: bool) -> None:
-    from auscult.archive.summary import SUMMARY_COLUMNS, sum_up
+def _print_text(printed: _Printed, outcomes: Iterator[Event | Heard | InputError], *, summary: bool, csv: bool) -> None:
     from auscult.data.writers import EVENT_FORMATS
+    from auscult.records import Event
+
+    if summary:
+        _print_summaries(outcomes, csv=csv)
+        return
+    lines = EVENT_FORMATS["csv" if csv else "table"].lines
+    assert lines is not None  # both are text
+    for line in lines((one for one in outcomes if isinstance(one, Event)), printed.facts):
+        emit(line)
+
+
+def _print_summaries(outcomes: Iterator[Event | Heard | InputError], *, csv: bool) -> None:
+    from auscult.decide import SUMMARY_COLUMNS, longest_first, summary_row
     from auscult.files import csv_text
+    from auscult.result import Heard
 
-    events = _events(outcomes, lambda _: None)
-    if not summary:
-        lines = EVENT_FORMATS["csv" if csv else "table"].lines
-        assert lines is not None  # both are text
-        for line in lines(events, printed.facts):
-            emit(line)
-    elif csv:
+    if csv:
         emit(",".join(SUMMARY_COLUMNS))
-        for heard in sum_up(events):
-            emit(csv_text([], [[getattr(heard, name) for name in SUMMARY_COLUMNS]]).strip("\n"))
-    else:
-        for source, group in groupby(sum_up(events), key=attrgetter("source")):
-            rows = [(one.name, f"{one.count} x", f"{one.total_s:.1f} s", f"{one.max:.2f}") for one in group]
-            emit("\n".join([source, *columns(rows, right=(1, 2, 3))]))
-
-
-def _events(outcomes: Iterator[Event | InputError], failed: Callable[[InputError], None]) -> Iterator[Event]:
     for one in outcomes:
-        if isinstance(one, InputError):
-            failed(one)
+        if not isinstance(one, Heard) or not one.labels:
+            continue
+        lines = longest_first(one.labels)
+        if csv:
+            emit(csv_text([], [summary_row(one.source, line) for line in lines]).strip("\n"))
         else:
-            yield one
+            rows = [
+                (line.name, f"{line.count} x", f"{line.total_s:.1f} s", f"mean {line.mean:.2f}", f"max {line.max:.2f}")
+                for line in lines
+            ]
+            emit("\n".join([one.source, *columns(rows, right=(1, 2, 3, 4))]))
 
 
 def _in_words(n_events: int, n_done: int, n_failed: int, sound_s: float) -> str:

@@ -4,10 +4,11 @@ from auscult.decide.aggregate import Aggregate, WindowAggregate, aggregate_windo
 from auscult.decide.events import EventFinder, EventOptions
 from auscult.decide.ranking import rank
 from auscult.decide.selection import NOT_GIVEN, Count, Names, Selection, Shortlist, Threshold, check_count
-from auscult.decide.summary import LabelSummary, Summary, Summing
+from auscult.decide.summary import SUMMARY_COLUMNS, LabelSummary, Summary, Summing, longest_first, summary_row
 
 __all__ = [
     "NOT_GIVEN",
+    "SUMMARY_COLUMNS",
     "Aggregate",
     "Count",
     "EventFinder",
@@ -22,5 +23,7 @@ __all__ = [
     "WindowAggregate",
     "aggregate_windows",
     "check_count",
+    "longest_first",
     "rank",
+    "summary_row",
 ]

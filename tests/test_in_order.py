@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -125,3 +127,15 @@ def test_pieces_that_fail_to_come_end_the_work() -> None:
 
     with pytest.raises(OSError, match="the list ends here"):
         list(in_order(pieces(), lambda piece: iter([piece]), workers=2))
+
+
+def test_a_program_ends_that_has_lost_interest() -> None:
+    program = """
+from itertools import count
+from auscult.in_order import in_order
+
+found = in_order(range(5), lambda _: count(), workers=2)
+print(next(found))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "0\n", "")

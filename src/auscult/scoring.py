@@ -115,19 +115,27 @@ class Scoring:
         name = source_name(excerpt.source)
         pending: deque[tuple[_Group, Future[FloatArray]]] = deque()
         held: _Group = []
-        for group in self._groups(excerpt):
-            if held and self._pool is not None:
-                pending.append((held, self._pool.submit(self._run, held, output)))
-            elif held:
-                yield _part(name, held, self._run(held, output))
-            held = group
-            if len(pending) > self._max_ahead:
-                done, future = pending.popleft()
-                yield _part(name, done, future.result())
-        last = self._run(held, output)
+        problem: InputError | None = None
+        try:
+            for group in self._groups(excerpt):
+                if held and self._pool is not None:
+                    pending.append((held, self._pool.submit(self._run, held, output)))
+                elif held:
+                    yield _part(name, held, self._run(held, output))
+                held = group
+                if len(pending) > self._max_ahead:
+                    done, future = pending.popleft()
+                    yield _part(name, done, future.result())
+        except InputError as error:
+            # What comes before the damage is given first, so that it does not depend on the number of threads.
+            problem = error
+        last = self._run(held, output) if held else None
         for done, future in pending:
             yield _part(name, done, future.result())
-        yield _part(name, held, last)
+        if last is not None:
+            yield _part(name, held, last)
+        if problem is not None:
+            raise problem
 
     def _of_picture(self, excerpt: Excerpt, output: str) -> WindowValues | None:
         """As `parts`, of a picture; None for a sound that the model takes."""
@@ -167,14 +175,19 @@ class Scoring:
             end_s=excerpt.end_s,
         )
         ready: _Group = []
-        for block in blocks:
-            ready += cutter.push(block)
-            while len(ready) >= size:
-                yield ready[:size]
-                ready = ready[size:]
-            if self.stop.is_set():
-                raise CancelledError
-        ready += cutter.finish()
+        try:
+            for block in blocks:
+                ready += cutter.push(block)
+                while len(ready) >= size:
+                    yield ready[:size]
+                    ready = ready[size:]
+                if self.stop.is_set():
+                    raise CancelledError
+            ready += cutter.finish()
+        except InputError:
+            if ready:
+                yield ready
+            raise
         if ready:
             yield ready
 

@@ -51,7 +51,7 @@ class PyavReader:
             self._container = av.open(
                 source.file,
                 options={"format_whitelist": FORMATS, "protocol_whitelist": "none"},
-                **_titles_in_any_encoding(av.__version__),
+                **titles_in_any_encoding(av),
             )
         except self._errors as error:
             raise self._error(error) from error
@@ -137,9 +137,9 @@ class PyavReader:
         )
 
 
-def _titles_in_any_encoding(version: str) -> dict[str, str]:
+def titles_in_any_encoding(av: Any) -> dict[str, str]:
     """What lets `av.open` take a file whose titles are not UTF-8; from 19 on it does so unasked."""
-    return {"metadata_errors": "ignore"} if int(version.partition(".")[0]) < 19 else {}
+    return {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
 
 
 def frame_samples(frame: Any) -> FloatArray:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from auscult.audio.live.blocks import NEVER_LIVE_S, LiveBlock
 from auscult.audio.live.reconnecting import Reconnecting
-from auscult.audio.pyav import FORMATS, frame_samples
+from auscult.audio.pyav import FORMATS, frame_samples, titles_in_any_encoding
 from auscult.errors import InputError, InputErrorKind, UsageError
 from auscult.extras import require_extra
 
@@ -62,8 +62,10 @@ class AddressInput(Reconnecting):
         try:
             with self._open(av) as container:
                 streams = container.streams.audio
-                if not streams:
-                    raise InputError(self.name, "unsupported", "it holds no sound", "name an address with sound")
+                if not streams or streams[0].codec_context is None:
+                    raise InputError(
+                        self.name, "unsupported", "it holds no sound that can be decoded", "name one with sound"
+                    )
                 if container.duration is not None:
                     self._has_end, self.lead_s = True, NEVER_LIVE_S
                 for frame in container.decode(streams[0]):
@@ -80,13 +82,13 @@ class AddressInput(Reconnecting):
             return av.open(
                 self._address,
                 options={"format_whitelist": FORMATS, "protocol_whitelist": "file"},
-                metadata_errors="ignore",
+                **titles_in_any_encoding(av),
             )
         options = {"format_whitelist": _LIVE_FORMATS, "protocol_whitelist": _PROTOCOLS, "user_agent": "auscult"}
         if self._scheme.startswith("rtsp"):
             # Over UDP, packets that are lost would be missing without a word.
             options = {**options, "rtsp_transport": "tcp"}
-        return av.open(self._address, options=options, timeout=self._silence_s, metadata_errors="ignore")
+        return av.open(self._address, options=options, timeout=self._silence_s, **titles_in_any_encoding(av))
 
     def _comes_again(self, error: InputError) -> bool:
         return not self._has_end

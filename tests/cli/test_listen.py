@@ -125,7 +125,7 @@ def test_it_ends_after_so_many_seconds(ears: Path, recording: Path) -> None:
     [
         (["-"], bytes(100), 1, "<stdin>: it has no WAV header, so its rate is not known; state it with --rate"),
         (["-", "--rate", "0"], b"", 2, "--rate must be at least 1"),
-        (["-", "--rate", "8000", "--format", "mp3"], b"", 2, "A PCM format is one of u8, s16le"),
+        (["-", "--rate", "8000", "--encoding", "mp3"], b"", 2, "The encoding of PCM is one of u8, s16le"),
         (["-", "--device", "1"], b"", 2, "A source and --device exclude each other"),
         (["-", "--seconds", "0"], b"", 2, "--backlog and --seconds must be above 0"),
         (["-", "--show", "0"], b"", 2, "--show must be at least 1"),

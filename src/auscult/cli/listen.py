@@ -38,7 +38,7 @@ def listen(
     model: Annotated[str | None, Parameter(name=["--model", "-m"], metavar="FILE|NAME")] = None,
     rate: Annotated[int | None, Parameter(metavar="HZ")] = None,
     channels: int | None = None,
-    format: str = "s16le",
+    encoding: Annotated[str, Parameter(metavar="NAME")] = "s16le",
     seconds: float | None = None,
     backlog: Annotated[float, Parameter(metavar="SECONDS")] = BACKLOG_S,
     show: int = 5,
@@ -68,7 +68,7 @@ def listen(
         Of PCM on standard input, which WAV says itself; of a microphone, if not its own.
     channels
         Of PCM on standard input, or how many of a microphone's to hear; 1 if not given.
-    format
+    encoding
         Of PCM on standard input: u8, s16le, s16be, s24le, s32le, s32be, f32le, f32be or f64le.
     seconds
         End when so much sound was heard.
@@ -93,7 +93,7 @@ def listen(
     if backlog <= 0 or (seconds is not None and seconds <= 0):
         raise UsageError("--backlog and --seconds must be above 0.")
     deciding.check()
-    sound = _input(source, device, rate, channels, format)
+    sound = _input(source, device, rate, channels, encoding)
     classifier = opening.load(model, top_k=show, for_people=not json, quiet=quiet)
     with _shown(classifier, show, windows=windows, json=json, quiet=quiet) as printer:
         return _listen(sound, classifier, deciding, printer, seconds=seconds, backlog=backlog, json=json, quiet=quiet)
@@ -136,7 +136,7 @@ def _listen(
     return code
 
 
-def _input(source: str | None, device: str | None, rate: int | None, channels: int | None, format: str) -> LiveInput:
+def _input(source: str | None, device: str | None, rate: int | None, channels: int | None, encoding: str) -> LiveInput:
     from auscult.audio.live.addresses import AddressInput
     from auscult.audio.live.microphone import MicrophoneInput
     from auscult.audio.live.pcm import PcmForm, PcmInput
@@ -151,7 +151,7 @@ def _input(source: str | None, device: str | None, rate: int | None, channels: i
     if source == STDIN:
         if sys.stdin is None or sys.stdin.isatty():
             raise UsageError("Standard input is a terminal; send PCM or WAV through a pipe, or leave - out.")
-        form = None if rate is None else PcmForm(rate, channels or 1, format)
+        form = None if rate is None else PcmForm(rate, channels or 1, encoding)
         return PcmInput(sys.stdin.fileno(), form)
     if rate is not None or channels is not None:
         raise UsageError("--rate and --channels are for microphones and PCM; an address says them itself.")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from auscult.audio import sound_from_array
 from auscult.audio.live import NEVER_LIVE_S, LiveBlock
-from auscult.audio.live.pcm import PCM_FORMATS, PcmForm, PcmInput
+from auscult.audio.live.pcm import PCM_ENCODINGS, PcmForm, PcmInput
 from auscult.errors import InputError, UsageError
 from auscult.records import FloatArray
 
@@ -69,7 +69,7 @@ def joined(blocks: list[LiveBlock]) -> FloatArray:
     )
 
 
-@pytest.mark.parametrize("form", PCM_FORMATS)
+@pytest.mark.parametrize("form", PCM_ENCODINGS)
 def test_each_format_is_read_as_numpy_writes_it(form: str) -> None:
     found, rate = read([written(SAMPLES, form)], PcmForm(8000, 2, form))
     assert rate == 8000

@@ -19,7 +19,7 @@ from auscult.audio.live.blocks import NEVER_LIVE_S, LiveBlock
 from auscult.errors import InputError, UsageError
 
 #: Name -> numpy type, as FFmpeg and SoX call them. 24 bits are read apart.
-PCM_FORMATS = {
+PCM_ENCODINGS = {
     "u8": "u1",
     "s16le": "<i2",
     "s16be": ">i2",
@@ -46,22 +46,24 @@ _COMPRESSED = {b"OggS": "Ogg", b"fLaC": "FLAC", b"ID3": "MP3", b"\xff\xfb": "MP3
 
 @dataclass(frozen=True)
 class PcmForm:
-    """How PCM is written: rate in Hz, channels (interleaved), and one of `PCM_FORMATS`."""
+    """How PCM is written: rate in Hz, channels (interleaved), and one of `PCM_ENCODINGS`."""
 
     sample_rate: int
     channels: int = 1
-    format: str = "s16le"
+    encoding: str = "s16le"
 
     def __post_init__(self) -> None:
-        if self.format not in PCM_FORMATS:
-            raise UsageError(f"A PCM format is one of {', '.join(PCM_FORMATS)}. Got {self.format!r} instead.")
+        if self.encoding not in PCM_ENCODINGS:
+            raise UsageError(
+                f"The encoding of PCM is one of {', '.join(PCM_ENCODINGS)}. Got {self.encoding!r} instead."
+            )
         for name, value in (("sample rate", self.sample_rate), ("number of channels", self.channels)):
             if value < 1:
                 raise UsageError(f"The {name} of PCM must be at least 1. Got {value} instead.")
 
     @property
     def frame_bytes(self) -> int:
-        sample = _SAMPLE_BYTES.get(self.format) or np.dtype(PCM_FORMATS[self.format]).itemsize
+        sample = _SAMPLE_BYTES.get(self.encoding) or np.dtype(PCM_ENCODINGS[self.encoding]).itemsize
         return sample * self.channels
 
     def samples(self, content: bytes) -> NDArray[Any]:
@@ -72,12 +74,12 @@ class PcmForm:
         >>> PcmForm(8000, 1, "s24le").samples(bytes([0, 0, 64])).tolist()
         [[1073741824]]
         """
-        if self.format == "s24le":
+        if self.encoding == "s24le":
             wide = np.zeros((len(content) // 3, 4), np.uint8)
             wide[:, 1:] = np.frombuffer(content, np.uint8).reshape(-1, 3)
             flat = wide.view("<i4")[:, 0]
         else:
-            flat = np.frombuffer(content, PCM_FORMATS[self.format])
+            flat = np.frombuffer(content, PCM_ENCODINGS[self.encoding])
         return flat.astype(flat.dtype.newbyteorder("="), copy=False).reshape(-1, self.channels).T
 
 

@@ -325,7 +325,7 @@ def test_no_exception_of_pyav_escapes(
     if moment == "open":
         monkeypatch.setattr(av, "open", fail)
     else:
-        monkeypatch.setattr("auscult.audio.pyav._as_float", fail)
+        monkeypatch.setattr("auscult.audio.pyav.frame_samples", fail)
     check_refused(path, "damaged", "cannot be decoded to its end")
 
 

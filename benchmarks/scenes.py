@@ -1,6 +1,6 @@
 """Detection on mixtures: ESC-10's sounds over noise that is no class of the model, at 20, 10 and 0 dB.
 
-python -m benchmarks.scenes ESC10 URBANSOUND8K [--folds 5] [--hop-s S] [--runs FOLDER]
+python -m benchmarks.scenes ESC10 URBANSOUND8K [--folds 5] [--hop SECONDS] [--runs FOLDER]
 
 For each tested fold two heads are trained on a frozen YAMNet. One has seen neither that fold nor the next; on scenes of
 the next fold the options are chosen, one set for all noises and ratios, by F1 of overlap. The other was trained on all
@@ -147,8 +147,17 @@ def main() -> None:
     parser.add_argument("esc10", type=Path, help="folder of ESC-10")
     parser.add_argument("urbansound8k", type=Path, help="folder of UrbanSound8K, or of some of its folds")
     parser.add_argument("--folds", type=int, nargs="+", default=[5], help="folds to test on; default: 5")
-    parser.add_argument("--window-s", type=float, default=0.975, help="window of the heads; default: 0.975")
-    parser.add_argument("--hop-s", type=float, help="from a window to the next; default: the models' own")
+    parser.add_argument(
+        "--window",
+        dest="window_s",
+        metavar="SECONDS",
+        type=float,
+        default=0.975,
+        help="window of the heads; default: 0.975",
+    )
+    parser.add_argument(
+        "--hop", dest="hop_s", metavar="SECONDS", type=float, help="from a window to the next; default: the models' own"
+    )
     parser.add_argument("--runs", type=Path, help="folder to keep trainings in, and to find them in again")
     arguments = parser.parse_args()
     print(f"{datetime.now(UTC):%Y-%m-%d}  {describe_machine()}  Python {platform.python_version()}")
@@ -202,7 +211,7 @@ def _scenes(clips: list[SceneClip], background: list[SceneClip], fold: int) -> d
     for noise, ratio_db in itertools.product(NOISES, RATIOS_DB):
         options = SceneOptions(
             background=("pink",) if noise == "pink" else files,
-            background_db=CLIPS_DB - ratio_db,
+            background_level_db=CLIPS_DB - ratio_db,
             snr_db=(ratio_db, ratio_db),
             n_events=(6, 6),
             seed=fold,
@@ -219,7 +228,7 @@ def _trained(arguments: argparse.Namespace, runs: Path, fold: int, without: tupl
     run = runs / f"window-{arguments.window_s:g}-without-{'-'.join(map(str, sorted(without)))}"
     if not (run / "report.html").exists():
         command = [sys.executable, "-m", "auscult", "train", str(arguments.esc10), "-o", str(run), "--quiet"]
-        command += ["--backbone", "yamnet", "--strategy", "freeze", "--window-s", str(arguments.window_s)]
+        command += ["--backbone", "yamnet", "--strategy", "freeze", "--window", str(arguments.window_s)]
         # It must be tested on something, which in a training without two folds is the one that options are chosen on.
         tested = without[-1]
         for kept in (kept for kept in range(1, 6) if kept not in without or kept == tested):

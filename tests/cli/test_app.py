@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,19 @@ def test_results_that_go_to_a_full_disk(model: Path, clip: Path, arguments: list
         done = process(*arguments, *what, stdout=full)
     assert done.returncode == 1
     assert done.stderr == "auscult: standard output: the disk is full; free some space and run again\n"
+
+
+def test_options_are_called_alike_and_their_units_stand_behind_them(auscult: Auscult) -> None:
+    pages = {
+        words: auscult(*words, "--help").out
+        for words in [("mix",), ("train",), ("detect",), ("listen",), ("search",), ("data", "spectrograms")]
+    }
+    for words, page in pages.items():
+        assert not re.findall(r"--(?:n-[a-z-]+|[a-z-]+-(?:s|db|hz))\b", page), words
+    assert "--duration SECONDS" in pages["mix",]
+    assert "--snr DB DB" in pages["mix",]
+    assert "--window SECONDS" in pages["train",]
+    assert "--clip-hop SECONDS" in pages["train",]
+    assert "--gain DB" in pages["train",]
+    assert "--learning-rate FLOAT" in pages["train",]
+    assert "--low DB" in pages["data", "spectrograms"]

@@ -31,7 +31,7 @@ def test_pictures_of_a_folder_and_what_their_pixels_mean(auscult: Auscult, tmp_p
 def test_a_source_that_is_none_and_a_wrong_range_are_wrong_usage(auscult: Auscult, tmp_path: Path) -> None:
     assert auscult("data", "spectrograms", tmp_path / "gone", tmp_path / "out").code == 2
     source = write_tones(tmp_path / "sounds", clips=1)
-    done = auscult("data", "spectrograms", source, tmp_path / "out", "--low-db", "-300")
+    done = auscult("data", "spectrograms", source, tmp_path / "out", "--low", "-300")
     assert done.code == 2
     assert "level of silence, -100 dB" in done.err
     assert not (tmp_path / "out").exists()

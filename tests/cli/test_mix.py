@@ -26,11 +26,11 @@ def sounds(tmp_path: Path) -> Path:
 
 
 def words(sounds: Path, *more: str) -> list[str]:
-    return ["mix", str(sounds), "-o", str(sounds.parent / "out"), "--duration-s", "6", "--sample-rate", "8000", *more]
+    return ["mix", str(sounds), "-o", str(sounds.parent / "out"), "--duration", "6", "--sample-rate", "8000", *more]
 
 
 def test_scenes_and_their_truth(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(words(sounds, "-n", "2", "--n-events", "2", "3", "--snr-db", "-5", "10", "--seed", "3")) == 0
+    assert run(words(sounds, "-n", "2", "--events", "2", "3", "--snr", "-5", "10", "--seed", "3")) == 0
     out = sounds.parent / "out"
     assert sorted(path.name for path in out.iterdir()) == [
         "scene-0001.wav",
@@ -90,7 +90,7 @@ def test_a_clip_that_cannot_be_used_is_named_and_left_out(sounds: Path, capsys: 
         (["--plan", "plan.csv"], "Name the clips, or a table of them with --plan"),
         (["--truth", "midi"], "format of events must be one of"),
         (["--background", "nowhere.wav"], "nowhere.wav"),
-        (["--gap-s", "-1"], "'gap_s' parameter of a scene must be 0 or more"),
+        (["--gap", "-1"], "'gap_s' parameter of a scene must be 0 or more"),
     ],
 )
 def test_wrong_usage(sounds: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str) -> None:

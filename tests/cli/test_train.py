@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from auscult.cli.help import TRAINING_PANELS
-from auscult.training.options import TrainOptions
+from auscult.training.options import TrainOptions, flag_of
 
 from .conftest import Auscult, TrainedRun
 
@@ -120,7 +120,7 @@ def test_help_names_each_option_once_with_its_default(auscult: Auscult) -> None:
     named = re.findall(r"^│ +\*? +?(--[a-z-]+)|^│ (--[a-z-]+)", done.out, re.MULTILINE)
     named = [first or second for first, second in named]
     for option in TrainOptions().to_dict():
-        assert named.count(f"--{option.replace('_', '-')}") == 1
+        assert named.count(f"--{flag_of(option)}") == 1
     assert f"[default: {TrainOptions().weight_decay}]" in " ".join(done.out.replace("│", " ").split())
     assert all(title in done.out for title in TRAINING_PANELS)
     assert "[default: False]" not in done.out

@@ -109,7 +109,7 @@ def test_the_mixture_is_the_sum_of_its_parts(clips: list[SceneClip]) -> None:
 
 
 def test_what_would_be_too_loud_is_made_quieter_as_a_whole(clips: list[SceneClip]) -> None:
-    (plan,) = plan_scenes(clips, replace(SHORT, background_db=-20.0, snr_db=30.0))
+    (plan,) = plan_scenes(clips, replace(SHORT, background_level_db=-20.0, snr_db=30.0))
     scene = render(plan)
     assert np.abs(scene.samples).max() == pytest.approx(PEAK, abs=1e-6)
     assert scene.gain_db < -6
@@ -122,7 +122,7 @@ def test_what_would_be_too_loud_is_made_quieter_as_a_whole(clips: list[SceneClip
 
 
 def test_over_silence_the_nominal_level_counts(clips: list[SceneClip]) -> None:
-    (plan,) = plan_scenes(clips[:2], replace(SHORT, background=("silence",), background_db=-50.0, snr_db=20.0))
+    (plan,) = plan_scenes(clips[:2], replace(SHORT, background=("silence",), background_level_db=-50.0, snr_db=20.0))
     scene = render(plan)
     assert not scene.background.any()
     assert [level_db(sound) for sound in scene.sounds] == pytest.approx([-30.0] * 3, abs=0.01)
@@ -141,7 +141,7 @@ def test_clips_begin_and_end_without_a_step(clips: list[SceneClip]) -> None:
 @pytest.mark.parametrize(("kind", "db_an_octave"), [("pink", 0.0), ("white", 3.0103)])
 def test_noise_has_the_slope_of_its_name(kind: str, db_an_octave: float) -> None:
     """Power in octaves: equal in pink noise, doubled from each to the next in white noise."""
-    samples = make_background([kind], 60 * RATE, RATE, background_db=-40.0, start_s=0.0, seed=1)
+    samples = make_background([kind], 60 * RATE, RATE, background_level_db=-40.0, start_s=0.0, seed=1)
     assert level_db(samples) == pytest.approx(-40.0, abs=1e-6)
     power = np.abs(np.fft.rfft(samples)) ** 2
     hz = np.fft.rfftfreq(len(samples), 1 / RATE)
@@ -446,7 +446,7 @@ def test_clips_at_other_rates_are_resampled(write: Callable[..., str]) -> None:
         ({"n_events": (0.5, 2)}, "'n_events' parameter of a scene must be a whole number from 0"),
         ({"snr_db": (1, 2, 3)}, "'snr_db'"),
         ({"gap_s": -1}, "'gap_s' parameter of a scene must be 0 or more"),
-        ({"background_db": 3}, "at most 0 dBFS"),
+        ({"background_level_db": 3}, "at most 0 dBFS"),
         ({"background": ()}, "'background' parameter must be one of pink, white, silence, or sound files"),
         ({"background": ("pink", "a.wav")}, "alone, or files"),
         ({"max_clip_s": 0}, "'max_clip_s'"),

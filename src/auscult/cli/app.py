@@ -27,6 +27,7 @@ from auscult.cli.search import search
 from auscult.cli.spectrogram import spectrogram
 from auscult.cli.train import train
 from auscult.errors import AuscultError
+from auscult.training.options import flag_of
 
 INTERRUPTED = 130
 WRONG_USAGE = 2
@@ -51,7 +52,7 @@ app = App(
     version=version,
     # Markdown, the default, takes a third of the time of such a short command to import.
     version_format="plaintext",
-    default_parameter=Parameter(negative="", show_default=_shown_default),
+    default_parameter=Parameter(negative="", show_default=_shown_default, name_transform=flag_of),
     # Ctrl-C is for `run` to answer.
     suppress_keyboard_interrupt=False,
 )

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from auscult.audio import find_audio_files
-from auscult.cli.help import READING
+from auscult.cli.help import READING, SCENES
 from auscult.cli.output import check_at_least_one, print_json, say, say_problems
 from auscult.data.reading import AS_IT_IS, Reading
 from auscult.errors import InputError, UsageError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from auscult.scenes import Scene, ScenePlan
 
 DEFAULTS = SceneOptions()
-SCENES = Group("Scenes", sort_key=1)
 
 
 def mix(

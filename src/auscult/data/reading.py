@@ -57,13 +57,13 @@ class Reading:
     """With annotations: cut recordings evenly into clips of so many seconds; if not given, each annotation is one."""
 
     clip_hop_s: float | None = None
-    """With --clip-s: seconds from one clip's start to the next; if not given, clips do not overlap."""
+    """With --clip: seconds from one clip's start to the next; if not given, clips do not overlap."""
 
     min_overlap_s: float = 0.25
     """With annotations: a clip has a label if so many seconds of the annotation lie within it, or all of it."""
 
     keep_empty: bool = False
-    """With --clip-s: also keep clips in which nothing is annotated, as examples of no class."""
+    """With --clip: also keep clips in which nothing is annotated, as examples of no class."""
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that are not as they are by default, as YAML holds them."""

@@ -193,7 +193,7 @@ class _Work:
                 source_name(source),
                 "too_large",
                 f"its picture would have more than {MAX_PIXELS} pixels",
-                "cut it into clips, as --annotations with --clip-s does",
+                "cut it into clips, as --annotations with --clip does",
             )
         return encode_picture(log_mel(samples, features), PictureNote(self.form, self.clip.clip_id, len(samples)))
 

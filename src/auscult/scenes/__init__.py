@@ -12,7 +12,7 @@ Conventions
   loudest; what is quieter at its ends is cut off. Pauses of `pause_s` or more make it several events.
 * Level: root mean square. The signal-to-noise ratio of a clip is the level of its sound, over those frames alone, after
   fading, against that of the background from where the clip begins to where it ends, in dB. Where the background holds
-  nothing there, its nominal level `background_db` counts.
+  nothing there, its nominal level `background_level_db` counts.
 * A scene that would reach beyond `PEAK` is made quieter as a whole, which changes no ratio.
 
 The names below are imported when they are first used: the command line reads `options.py` on every start.

@@ -34,15 +34,21 @@ def level_of(db: float) -> float:
 
 
 def make_background(
-    background: Sequence[str], n_samples: int, sample_rate: int, *, background_db: float, start_s: float, seed: int
+    background: Sequence[str],
+    n_samples: int,
+    sample_rate: int,
+    *,
+    background_level_db: float,
+    start_s: float,
+    seed: int,
 ) -> Floats:
-    """Float64 `(n_samples,)` with the level `background_db`, silence apart.
+    """Float64 `(n_samples,)` with the level `background_level_db`, silence apart.
 
     Parameters
     ----------
     background : ``pink``, ``white`` or ``silence``, or files one after the other, and then from the first again
     n_samples, sample_rate : of the scene
-    background_db : level (RMS) in dBFS
+    background_level_db : level (RMS) in dBFS
     start_s : where in the first file it begins
     seed : of noise
 
@@ -58,7 +64,7 @@ def make_background(
         samples = pink_noise(n_samples, sample_rate, np.random.default_rng(seed))
     else:
         samples = _of_files(background, n_samples, sample_rate, start_s)
-    return samples * (level_of(background_db) / rms(samples))
+    return samples * (level_of(background_level_db) / rms(samples))
 
 
 def pink_noise(n_samples: int, sample_rate: int, generator: np.random.Generator) -> Floats:

@@ -50,7 +50,7 @@ def render(plan: ScenePlan) -> Scene:
         plan.background,
         n_samples,
         plan.sample_rate,
-        background_db=plan.background_db,
+        background_level_db=plan.background_level_db,
         start_s=plan.background_start_s,
         seed=plan.noise_seed,
     )
@@ -96,7 +96,7 @@ def _sound(one: Placement, plan: ScenePlan, background: Floats, clips: ClipSound
     level = signal_level(samples, rate, plan.trim_db)
     if level == 0:
         raise InputError(one.clip, "invalid", "this part of the clip is all silence", "leave it out")
-    under = rms(background[start : start + len(samples)]) or level_of(plan.background_db)
+    under = rms(background[start : start + len(samples)]) or level_of(plan.background_level_db)
     return np.asarray(samples * (under * level_of(one.snr_db) / level))
 
 

@@ -32,7 +32,7 @@ class SceneOptions:
     """What the clips are laid over: pink, white, silence, or sound files. One file is cut from a drawn place, or
     repeated; several follow each other in a drawn order, at one level, faded into each other."""
 
-    background_db: float = -40.0
+    background_level_db: float = -40.0
     """Level (RMS) of the background in dBFS."""
 
     n_events: tuple[int, int] = (5, 10)
@@ -63,7 +63,7 @@ class SceneOptions:
     """Of all that is drawn. Scene 3 is the same, however many are made."""
 
     def __post_init__(self) -> None:
-        for name in ("duration_s", "gap_s", "max_clip_s", "trim_db", "pause_s", "fade_s", "background_db"):
+        for name in ("duration_s", "gap_s", "max_clip_s", "trim_db", "pause_s", "fade_s", "background_level_db"):
             self._make_number(name)
         for name in ("sample_rate", "seed"):
             object.__setattr__(self, name, _whole(name, getattr(self, name), 0 if name == "seed" else 1))
@@ -81,8 +81,8 @@ class SceneOptions:
             raise UsageError(f"The {name!r} parameter of a scene must be above 0. Got {value!r} instead.")
         if name in ("gap_s", "fade_s") and value < 0:
             raise UsageError(f"The {name!r} parameter of a scene must be 0 or more. Got {value!r} instead.")
-        if name == "background_db" and value > 0:
-            raise UsageError(f"The 'background_db' parameter must be at most 0 dBFS. Got {value!r} instead.")
+        if name == "background_level_db" and value > 0:
+            raise UsageError(f"The 'background_level_db' parameter must be at most 0 dBFS. Got {value!r} instead.")
         object.__setattr__(self, name, float(value))
 
     def _check_background(self) -> None:

@@ -53,7 +53,7 @@ class ScenePlan:
     Attributes
     ----------
     name : of its file, without ending
-    duration_s, sample_rate, background_db, trim_db, fade_s : as in `SceneOptions`
+    duration_s, sample_rate, background_level_db, trim_db, fade_s : as in `SceneOptions`
     background : a built-in one, or files one after the other, the first from `background_start_s` on
     noise_seed : of a built-in background
     placements : by start
@@ -63,7 +63,7 @@ class ScenePlan:
     duration_s: float
     sample_rate: int
     background: tuple[str, ...]
-    background_db: float
+    background_level_db: float
     background_start_s: float
     noise_seed: int
     trim_db: float
@@ -101,7 +101,7 @@ class ScenePlan:
             duration_s=float(values["duration_s"]),
             sample_rate=int(values["sample_rate"]),
             background=tuple(str(one) for one in values["background"]),
-            background_db=float(values["background_db"]),
+            background_level_db=float(values["background_level_db"]),
             background_start_s=float(values["background_start_s"]),
             noise_seed=int(values["noise_seed"]),
             trim_db=float(values["trim_db"]),
@@ -173,7 +173,7 @@ def _plan(
         duration_s=options.duration_s,
         sample_rate=options.sample_rate,
         background=background,
-        background_db=options.background_db,
+        background_level_db=options.background_level_db,
         background_start_s=start_s,
         noise_seed=int(generator.integers(2**32)),
         trim_db=options.trim_db,

@@ -238,3 +238,14 @@ def _is_whole(value: object, least: int) -> bool:
 def _is_number(value: object, least: float, most: float) -> bool:
     # A NaN is in no range.
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def flag_of(name: str) -> str:
+    """What the option for a parameter is called: without its unit, and without the ``n`` of a number.
+
+    Examples
+    --------
+    >>> [flag_of(name) for name in ("max_clip_s", "snr_db", "n_events", "sample_rate")]
+    ['max-clip', 'snr', 'events', 'sample-rate']
+    """
+    return name.removesuffix("_s").removesuffix("_db").removeprefix("n_").lower().replace("_", "-").strip("-")

@@ -18,7 +18,7 @@ from auscult.data.schema import medium_of
 from auscult.errors import DataError, InputError, UsageError
 from auscult.features import FeatureSpec, preset
 from auscult.models.modelspec import PICTURE_FORMAT, PictureSpec
-from auscult.training.options import TrainOptions
+from auscult.training.options import TrainOptions, flag_of
 
 MAX_SAMPLE_RATE = 32000
 MIN_SAMPLE_RATE = 4000
@@ -211,7 +211,7 @@ def note_on_idle(given: TrainOptions, settled: TrainOptions) -> tuple[str, ...]:
     >>> note_on_idle(given, settle(given, Recipe(defaults={"strategy": "freeze"}), 5))
     ('Of a head on a frozen backbone, the option epochs changes nothing.',)
     """
-    idle = [name.replace("_", "-") for name in _OF_THE_LOOP if getattr(given, name) is not None]
+    idle = [flag_of(name) for name in _OF_THE_LOOP if getattr(given, name) is not None]
     if not idle or settled.strategy != "freeze" or given.backbone == "auto":
         return ()
     said = f"option {idle[0]} changes" if len(idle) == 1 else f"options {', '.join(idle)} change"

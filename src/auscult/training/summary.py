@@ -37,7 +37,7 @@ from auscult.training.batches import Batch
 from auscult.training.curve import EpochRow, Fit
 from auscult.training.folder import RunFolder
 from auscult.training.material import Material
-from auscult.training.options import TrainOptions
+from auscult.training.options import TrainOptions, flag_of
 from auscult.training.plan import TrainPlan
 
 if TYPE_CHECKING:
@@ -258,16 +258,14 @@ def _command(config: dict[str, Any], folder: Path) -> str:
     words += [word for name, value in config.get("reading", {}).items() for word in _reading_words(name, value)]
     for name, value in config["options"].items():
         if value != defaults[name]:
-            words += [_option(name), *map(str, [] if value is True else value if isinstance(value, list) else [value])]
+            values = [] if value is True else value if isinstance(value, list) else [value]
+            words += [f"--{flag_of(name)}", *map(str, values)]
     return shlex.join(words)
 
 
 def _reading_words(name: str, value: Any) -> list[str]:
     """An option of reading: a list is given value by value."""
     if value is True:
-        return [_option(name)]
-    return [word for each in (value if isinstance(value, list) else [value]) for word in (_option(name), str(each))]
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        return [f"--{flag_of(name)}"]
+    values = value if isinstance(value, list) else [value]
+    return [word for each in values for word in (f"--{flag_of(name)}", str(each))]

@@ -19,9 +19,9 @@ def spectrograms(
     /,
     *,
     features: Annotated[str, Parameter(choices=sorted(PRESETS))] = "clearml",
-    sample_rate: int | None = None,
-    low_db: float | None = None,
-    high_db: float | None = None,
+    sample_rate: Annotated[int | None, Parameter(metavar="HZ")] = None,
+    low_db: Annotated[float | None, Parameter(metavar="DB")] = None,
+    high_db: Annotated[float | None, Parameter(metavar="DB")] = None,
     json: bool = False,
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"])] = False,
     reading: Annotated[Reading, Parameter(name="*", group=READING)] = AS_IT_IS,
@@ -40,7 +40,7 @@ def spectrograms(
     features
         Numbers of the spectrogram: whose sample rate, frames and bands.
     sample_rate
-        Hz, for the features auscult; if not given, that of the sounds, from 4000 to 32000.
+        For the features auscult; if not given, that of the sounds, from 4000 to 32000.
     low_db
         Level that is black; if not given, that of silence.
     high_db

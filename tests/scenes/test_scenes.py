@@ -295,6 +295,19 @@ def test_scenes_are_made_again_from_json(clips: list[SceneClip], tmp_path: Path)
     assert SceneOptions(**content["options"]) == SHORT
 
 
+def test_clips_and_scenes_move_together(write: Callable[..., str], tmp_path: Path) -> None:
+    clips = [SceneClip(write("here/sounds/beep/a.wav", tone(1.0)), "beep")]
+    options = replace(SHORT, background=(write("here/hiss.wav", tone(2.0, 3000.0)),))
+    (sound,) = write_scenes(plan_scenes(clips, options), tmp_path / "here" / "scenes", options=options)
+    before = sound.read_bytes()
+    content = json.loads((tmp_path / "here" / "scenes" / "scenes.json").read_text())
+    assert content["options"]["background"] == content["scenes"][0]["background"] == ["../hiss.wav"]
+    assert {one["clip"] for one in content["scenes"][0]["placements"]} == {"../sounds/beep/a.wav"}
+    (tmp_path / "here").rename(tmp_path / "there")
+    (again,) = write_scenes(read_plans(tmp_path / "there" / "scenes" / "scenes.json"), tmp_path / "again")
+    assert again.read_bytes() == before
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"version": 1, "scenes": [{}]}', '{"version": 9, "scenes": []}'])
 def test_another_json_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "scenes.json").write_text(content)

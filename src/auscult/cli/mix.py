@@ -78,7 +78,7 @@ def mix(
             nonlocal n_events
             n_events += len(scene.truth)
             if json:
-                print_json({**scene.plan.to_dict(), "gain_db": scene.gain_db})
+                print_json({**scene.plan.to_dict(output), "gain_db": scene.gain_db})
             advance()
 
         write_scenes(

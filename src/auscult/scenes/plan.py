@@ -70,15 +70,20 @@ class ScenePlan:
     fade_s: float
     placements: tuple[Placement, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; floats keep every bit."""
-        values = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
-        values["placements"] = [{**vars(one), "events": [list(span) for span in one.events]} for one in self.placements]
-        return values
+    def to_dict(self, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
+        """For JSON; floats keep every bit. Files are named from `folder` on, see `path_from`; None: as they are."""
+        return {
+            **vars(self),
+            "background": [path_from(folder, one) for one in self.background],
+            "placements": [
+                {**vars(one), "clip": path_from(folder, one.clip), "events": [list(span) for span in one.events]}
+                for one in self.placements
+            ],
+        }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ScenePlan:
-        """What `to_dict` gave.
+    def from_dict(cls, values: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> ScenePlan:
+        """What `to_dict` gave for this `folder`.
 
         Raises
         ------
@@ -86,7 +91,7 @@ class ScenePlan:
         """
         placements = tuple(
             Placement(
-                clip=str(one["clip"]),
+                clip=_path_in(folder, str(one["clip"])),
                 label=str(one["label"]),
                 start_s=float(one["start_s"]),
                 snr_db=float(one["snr_db"]),
@@ -100,7 +105,7 @@ class ScenePlan:
             name=str(values["name"]),
             duration_s=float(values["duration_s"]),
             sample_rate=int(values["sample_rate"]),
-            background=tuple(str(one) for one in values["background"]),
+            background=tuple(_path_in(folder, str(one)) for one in values["background"]),
             background_level_db=float(values["background_level_db"]),
             background_start_s=float(values["background_start_s"]),
             noise_seed=int(values["noise_seed"]),
@@ -108,6 +113,31 @@ class ScenePlan:
             fade_s=float(values["fade_s"]),
             placements=placements,
         )
+
+
+def path_from(folder: str | os.PathLike[str] | None, name: str) -> str:
+    """A file as a path from `folder` on, so that both can move together.
+
+    It stays absolute where the two have only the root in common, and so do not move together. A built-in background
+    is no file.
+
+    Examples
+    --------
+    >>> path_from("/data/scenes", "/data/esc10/dog.wav"), path_from("/tmp/scenes", "/data/esc10/dog.wav")
+    ('../esc10/dog.wav', '/data/esc10/dog.wav')
+    """
+    if folder is None or name in BUILT_IN:
+        return name
+    path, start = os.path.abspath(name), os.path.abspath(folder)
+    try:
+        shared = Path(os.path.commonpath([path, start]))
+    except ValueError:  # on another drive
+        return path
+    return path if shared == Path(shared.anchor) else Path(os.path.relpath(path, start)).as_posix()
+
+
+def _path_in(folder: str | os.PathLike[str] | None, name: str) -> str:
+    return name if folder is None or name in BUILT_IN else os.path.abspath(os.path.join(folder, name))
 
 
 def plan_scenes(
@@ -375,6 +405,6 @@ def read_plans(path: str | os.PathLike[str]) -> list[ScenePlan]:
                 f"{path}: this is version {content['version']!r} of such files, and version {PLAN_VERSION} is known; "
                 "use the auscult that wrote it."
             )
-        return [ScenePlan.from_dict(values) for values in content["scenes"]]
+        return [ScenePlan.from_dict(values, Path(path).parent) for values in content["scenes"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: this is no scenes.json as `auscult mix` writes it ({error!r}).") from error

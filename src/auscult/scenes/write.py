@@ -14,7 +14,7 @@ from auscult.files import write_bytes, write_text
 from auscult.records import Event, Sound
 from auscult.scenes.mixture import Scene, render, truth_of
 from auscult.scenes.options import SceneOptions
-from auscult.scenes.plan import PLAN_VERSION, ScenePlan
+from auscult.scenes.plan import PLAN_VERSION, ScenePlan, path_from
 
 SoundFormat = Literal["wav", "flac"]
 PLANS_NAME = "scenes.json"
@@ -33,8 +33,9 @@ def write_scenes(
     """Render scenes and write them, one after the other; give the files of the sounds.
 
     In the folder are a sound a scene (WAV of float32, or FLAC of 24 bit), the truth, and at last ``scenes.json``, from
-    which `read_plans` has the plans. Formats of many recordings (CSV, JSON lines, Parquet, RTTM) are one file,
-    ``truth.*``; of others each scene has its own. `Dataset.from_annotations` reads what it knows of them back.
+    which `read_plans` has the plans; paths in it start at the folder. Formats of many recordings (CSV, JSON lines,
+    Parquet, RTTM) are one file, ``truth.*``; of others each scene has its own. `Dataset.from_annotations` reads what it
+    knows of them back.
 
     Parameters
     ----------
@@ -77,14 +78,20 @@ def write_scenes(
             write_events(folder / f"{plan.name}{form.suffix}", truth_of(plan, source), form.name, recordings=own)
         else:
             truth += truth_of(plan, name)
-        described.append({**plan.to_dict(), "gain_db": scene.gain_db})
+        described.append({**plan.to_dict(folder), "gain_db": scene.gain_db})
         if report is not None:
             report(scene)
     if not has_own:
         write_events(folder / f"{TRUTH_NAME}{form.suffix}", truth, form.name, recordings=facts)
-    content = {"version": PLAN_VERSION, "options": None if options is None else options.to_dict(), "scenes": described}
+    content = {"version": PLAN_VERSION, "options": _described(options, folder), "scenes": described}
     write_text(folder / PLANS_NAME, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
     return [folder / name for name in facts]
+
+
+def _described(options: SceneOptions | None, folder: Path) -> dict[str, Any] | None:
+    if options is None:
+        return None
+    return {**options.to_dict(), "background": [path_from(folder, one) for one in options.background]}
 
 
 def _make(folder: Path) -> None:

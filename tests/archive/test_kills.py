@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -15,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from auscult.alone import Begun, Crashed
 from auscult.archive import run as runs
-from auscult.archive import trial
 from auscult.archive.journal import Journal
 from auscult.archive.run import detect_archive
-from auscult.archive.trial import Begun, Crashed, try_alone
+from auscult.archive.trial import try_alone
 from auscult.archive.unit import ModelChoice
 from auscult.errors import InputError
 
@@ -258,43 +257,6 @@ def test_one_that_crashes_does_not_take_those_tried_with_it_along(
     assert last[1] == Crashed("SIGSEGV")
     assert isinstance(last[3], InputError)
     assert last[3].kind == "missing"
-
-
-def test_the_process_that_tries_ends_with_its_parent(sounds: Path, model: str) -> None:
-    job = {
-        "sources": [str(sounds / "site-1" / "01.wav")] * 100_000,
-        "model": {"model": model},
-        "options": {},
-        "workers": 1,
-    }
-    with trial._child(job) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        assert json.loads(child.stdout.readline()) == [0, "Begun", {}]
-        child.stdin.close()
-        for _ in child.stdout:
-            pass
-        assert child.wait(60) == 1
-
-
-def test_a_process_that_dies_after_a_recording_makes_nobody_guilty(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = [[0, "Begun", {}], [0, "Heard", {"source": "a", "duration_s": 1.0, "n_windows": 1, "labels": []}]]
-    lines = "\n".join(json.dumps(one) for one in said)
-    code = f"import os, resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); print({lines!r}, flush=True)"
-
-    @contextmanager
-    def child(job: dict[str, Any]) -> Any:
-        assert len(job["sources"]) == 2 - len(seen) // 2
-        with subprocess.Popen(
-            [sys.executable, "-c", f"{code}; os.abort()"], stdout=subprocess.PIPE, text=True
-        ) as process:
-            yield process
-
-    seen: list[tuple[int, str]] = []
-    monkeypatch.setattr(trial, "_child", child)
-    for index, one in try_alone(["a", "b"], ModelChoice(model=model), OPTIONS, workers=1):
-        seen.append((index, type(one).__name__))
-    assert seen == [(0, "Begun"), (0, "Heard"), (1, "Begun"), (1, "Heard")]
 
 
 def test_a_model_that_cannot_be_opened_in_the_child_makes_nobody_guilty(sounds: Path, tmp_path: Path) -> None:

@@ -25,13 +25,14 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 import auscult
+from auscult.alone import Begun, Crashed, Unclear
 from auscult.archive.finding import find_sources
 from auscult.archive.journal import Journal, Recording
 from auscult.archive.making import Maker, make_of_each
 from auscult.archive.outputs import check_formats, write_outputs
 from auscult.archive.results import Counts
 from auscult.archive.store import SIDE_FILES
-from auscult.archive.trial import Begun, Crashed, Unclear, try_alone
+from auscult.archive.trial import try_alone
 from auscult.archive.unit import ModelChoice, model_choice
 from auscult.audio import decoding_version, probe
 from auscult.audio.recorded import recorded_at

@@ -21,9 +21,10 @@ import auscult
 from auscult import search
 from auscult.classifier import Classifier
 from auscult.errors import InputError, OutputError, UsageError
-from auscult.search import Added, Index, add_sounds, building, suspects
+from auscult.search import Added, Index, add_sounds, building
 from auscult.search.folder import Folder
 from auscult.search.vectors import packed
+from tests.archive.crashing import crashing_environment
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
 
 from .conftest import CLASSES, HOP, PART, WINDOW, sound, write_sound
@@ -158,6 +159,44 @@ def test_only_what_lay_in_a_named_folder_can_be_gone(archive: Path, model: Class
     assert list(add_sounds(tmp_path / "index", [], model, gone_from=[archive / "two"])) == []
     assert len(Index.open(tmp_path / "index")) == 8
     assert len(Index.build(tmp_path / "index", [archive], model)) == 4
+
+
+def test_an_index_and_its_archive_may_be_moved_together(
+    archive: Path, model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    index = Index.build("index", ["archive"], model)
+    assert index.sources[0] == os.path.join("archive", "one", "0.wav")
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("index", "archive"):
+        (tmp_path / name).rename(tmp_path / "elsewhere" / name)
+    # Wherever one is, and however the recordings are named, they are those of the index.
+    for place, where, named in (
+        (tmp_path / "elsewhere", "index", "archive"),
+        (tmp_path / "elsewhere" / "archive", "../index", "."),
+        (tmp_path, "elsewhere/index", str(tmp_path / "elsewhere" / "archive")),
+        (tmp_path, str(tmp_path / "elsewhere" / "index"), "elsewhere/archive"),
+    ):
+        monkeypatch.chdir(place)
+        sounds = sorted(str(path) for path in Path(named).rglob("*.wav"))
+        assert [one.n_windows for one in add_sounds(where, sounds, model, gone_from=[named]) if one] == [0] * 8
+        index = Index.open(where)
+        hits = index.search(sounds[3], model, k=8, per_recording=True)
+        assert os.path.samefile(hits[0].source, sounds[3])
+        assert sounds[3] not in [hit.source for hit in index.search(sounds[3], model, k=100, exclude=[sounds[3]])]
+    (tmp_path / "elsewhere" / "archive" / "two" / "7.wav").unlink()
+    assert len(Index.build(where, [named], model)) == 7
+
+
+def test_the_same_recording_by_two_names_is_one(
+    archive: Path, model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(archive)
+    index = Index.build(tmp_path / "index", ["one/0.wav", archive / "one" / "0.wav", "./one/0.wav"], model)
+    assert index.sources == (str(archive / "one" / "0.wav"),)
+    assert (tmp_path / "index" / "recordings-1.jsonl").read_text().startswith('{"source": "../archive/one/0.wav"')
+    write_sound(archive / "one" / "0.wav", 5, 900)
+    assert len(Index.build(tmp_path / "index", [archive / "one" / "0.wav"], model)) == 1
 
 
 def test_an_index_of_mostly_old_rows_is_written_anew(archive: Path, model: Classifier, tmp_path: Path) -> None:
@@ -366,14 +405,14 @@ def test_a_killed_run_goes_on_to_the_same_index(
 def test_a_file_that_ends_the_process_is_left_out_until_it_changes(
     archive: Path, model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad, good = archive / "one" / "1.wav", archive / "one" / "2.wav"
+    bad, good = (archive / "one" / "1.wav").rename(archive / "one" / "crash.wav"), archive / "one" / "2.wav"
     Index.build(tmp_path / "index", [archive / "two"], model)
     # What a crash leaves: two files were being read, and a longer note had stood there.
     noted = json.dumps([str(bad), str(good)]) + "\n" + "of before"
     (tmp_path / "index" / "reading.json").write_text(noted)
-    ends = "import os, signal, sys; sys.argv[1].endswith('1.wav') and os.kill(os.getpid(), signal.SIGSEGV)"
     with monkeypatch.context() as patch:
-        patch.setattr(suspects, "DECODE", ends)
+        for name, value in crashing_environment(tmp_path).items():
+            patch.setenv(name, value)
         problems: list[InputError] = []
         assert len(Index.build(tmp_path / "index", [archive], model, on_error=problems.append)) == 7
     said = f"{bad}: reading it ended the process (SIGSEGV), also in one of its own; copy or convert it again"

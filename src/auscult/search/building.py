@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from auscult.errors import InputError, OutputError, UsageError
 from auscult.files import atomic_path, write_text
 from auscult.result import Heard, WindowValues
 from auscult.search.folder import Description, Folder, Recording, Table, line_of
-from auscult.search.suspects import Reading, crash, left_out
+from auscult.search.suspects import Reading, crashes, left_out
 from auscult.search.vectors import PACKED_TYPE, Packed, Totals, packed, total
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ COMMIT_EVERY_S = 5.0
 MAX_DEAD_SHARE = 0.5
 # Rows that are summed up or copied at a time.
 BLOCK_ROWS = 4096
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ def add_sounds(
     folder = Folder(index)
     with folder.locked(), _written(folder), _Writer.open(folder, model, opened_as) as writer:
         writer.try_suspects()
-        writer.take_out_gone([absolute(one) for one in gone_from])
+        writer.take_out_gone([os.path.abspath(one) for one in gone_from])
         yield from writer.add(sources, model, workers)
 
 
@@ -149,7 +147,7 @@ class _Writer:
                     continue
                 yield from _known(asked)
                 one = asked.popleft()
-                self._reading.end(one.source)
+                self._reading.end(one.name)
                 if isinstance(part, Heard):
                     yield self._finish(one, part)
                 else:
@@ -160,12 +158,12 @@ class _Writer:
 
     def try_suspects(self) -> None:
         """Those that were being read when a process ended: see `suspects`."""
-        for source in self._reading.left_over:
-            state = _state(source)
-            how = None if state == _State() else crash(source, self._description.sample_rate)
-            if how is not None:
-                self._crashing[source] = [state.size, state.changed_ns, how]
-                write_text(self._folder.crashing, json.dumps(self._crashing, indent=2) + "\n")
+        paths = {name: self._folder.path_of(name) for name in self._reading.left_over}
+        suspects = {path: name for name, path in paths.items() if path is not None and os.path.isfile(path)}
+        for path, how in crashes(list(suspects), self._description.sample_rate):
+            state = _state(path)
+            self._crashing[suspects[path]] = [state.size, state.changed_ns, how]
+            write_text(self._folder.crashing, json.dumps(self._crashing, indent=2) + "\n")
 
     def take_out_gone(self, folders: Sequence[str]) -> None:
         """Recordings that lay in one of `folders` and do so no more."""
@@ -174,28 +172,31 @@ class _Writer:
             if not os.path.isdir(folder):
                 continue
             within = os.path.join(folder, "")
-            gone = [one for one in self._recordings if one.startswith(within) and not os.path.lexists(one)]
-            for source in gone:
-                self._take_out(source)
-                self._lines.append(line_of(source, None))
+            paths = ((name, self._folder.path_of(name)) for name in self._recordings)
+            gone = [name for name, path in paths if path and path.startswith(within) and not os.path.lexists(path)]
+            for name in gone:
+                self._take_out(name)
+                self._lines.append(line_of(name, None))
 
     def _new(self, sources: Iterable[str | os.PathLike[str]], asked: deque[_Asked]) -> Iterator[str]:
         """Those to be read. Called from the thread that takes what they give, so `asked` needs no lock."""
         seen: set[str] = set()
         for one in sources:
-            source = absolute(one)
+            source, names = os.fspath(one), self._folder.names_of(one)
+            name = next((name for name in names if name in self._recordings or name in self._crashing), names[0])
             state = _state(source)
-            known = self._recordings.get(source)
-            if source in seen or (known is not None and _State(known.size, known.changed_ns) == state):
-                asked.append(_Asked(source, state, Added(source, 0, 0.0 if known is None else known.duration_s)))
+            known = self._recordings.get(name)
+            if name in seen or (known is not None and _State(known.size, known.changed_ns) == state):
+                answer = Added(source, 0, 0.0 if known is None else known.duration_s)
+                asked.append(_Asked(source, name, state, answer))
                 continue
-            seen.add(source)
-            size, changed_ns, how = self._crashing.get(source, (None, None, ""))
+            seen.update(names)
+            size, changed_ns, how = self._crashing.get(name, (None, None, ""))
             if (size, changed_ns) == (state.size, state.changed_ns):
-                asked.append(_Asked(source, state, left_out(source, how)))
+                asked.append(_Asked(source, name, state, left_out(source, how)))
                 continue
-            asked.append(_Asked(source, state))
-            self._reading.begin(source)
+            asked.append(_Asked(source, name, state))
+            self._reading.begin(name)
             yield source
 
     def _write_rows(self, part: WindowValues) -> None:
@@ -217,11 +218,11 @@ class _Writer:
                 "the model's embedding of it holds values that are no numbers",
                 "see whether its samples lie far outside [-1, 1]; if they do not, export the model again",
             )
-        self._take_out(one.source)
+        self._take_out(one.name)
         n_windows, state = self._n_open, one.state
         recording = Recording(self._n_rows, n_windows, heard.duration_s, state.size, state.changed_ns)
-        self._recordings[one.source] = recording
-        self._lines.append(line_of(one.source, recording))
+        self._recordings[one.name] = recording
+        self._lines.append(line_of(one.name, recording))
         self._n_rows += n_windows
         self._totals += self._open_totals
         self._begin_rows()
@@ -229,8 +230,8 @@ class _Writer:
             self._commit()
         return Added(one.source, n_windows, heard.duration_s)
 
-    def _take_out(self, source: str) -> None:
-        before = self._recordings.pop(source, None)
+    def _take_out(self, name: str) -> None:
+        before = self._recordings.pop(name, None)
         if before is not None:
             vectors = self._folder.map_vectors(self._description, before.row + before.n_windows)
             self._totals -= sum_of(vectors, [before])
@@ -325,10 +326,10 @@ def compact(folder: Folder) -> None:
         open(folder.vectors(after.generation), "wb") as rows,
         open(folder.recordings(after.generation), "wb") as lines,
     ):
-        for source, one in table.recordings.items():
+        for name, one in table.recordings.items():
             for start in range(one.row, one.row + one.n_windows, BLOCK_ROWS):
                 rows.write(vectors[start : min(start + BLOCK_ROWS, one.row + one.n_windows)].tobytes())
-            n_bytes += lines.write(line_of(source, one._replace(row=row)))
+            n_bytes += lines.write(line_of(name, one._replace(row=row)))
             row += one.n_windows
         for file in (rows, lines):
             file.flush()
@@ -361,17 +362,14 @@ def _state(source: str) -> _State:
     return _State(status.st_size, status.st_mtime_ns)
 
 
-def absolute(source: str | os.PathLike[str]) -> str:
-    """A path that means the same from every folder; a URL as it is."""
-    name = os.fspath(source)
-    return name if _SCHEME.match(name) else os.path.abspath(name)
-
-
 @dataclass(frozen=True)
 class _Asked:
-    """A source that was asked for, how its file looked then, and what to say of it where nothing is to be done."""
+    """A source that was asked for, its name in the index, how its file looked then, and what to say of it where nothing
+    is to be done.
+    """
 
     source: str
+    name: str
     state: _State
     known: Added | InputError | None = None
 

@@ -14,12 +14,16 @@ Both files only grow. Vectors are on the disk before the line of their recording
 off by the next writer: so a kill costs the recordings of the last seconds, and nothing that was there before. A later
 line of a recording takes the place of an earlier one. Where many rows belong to no recording any more, the two are
 written anew as the next generation, which counts once `index.json` says so.
+
+A recording has the name that it was given by: a URL, an absolute path, or a path relative to the index, in place of one
+relative to where somebody happened to be. So an index and an archive that are moved together stay together.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -37,6 +41,7 @@ from auscult.search.vectors import PACKED_TYPE, PACKING, Packed
 FORMAT_VERSION = 1
 LOCK = ".lock"
 DESCRIPTION = "index.json"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """The recordings of an index, by their source; in the order of their rows.
+    """The recordings of an index, by their name; in the order of their rows.
 
     `n_rows` and `n_bytes` are how much of the two files their lines speak for.
     """
@@ -98,6 +103,35 @@ class Folder:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.name = printable(path)
+        self._absolute = os.path.abspath(path)
+
+    def names_of(self, source: str | os.PathLike[str]) -> tuple[str, ...]:
+        """By which names a recording may be in here, that first by which it is put here.
+
+        >>> Folder("/data/index").names_of("/data/nights/1.wav")
+        ('/data/nights/1.wav', '../nights/1.wav')
+        """
+        given = os.fspath(source)
+        if _SCHEME.match(given):
+            return (given,)
+        absolute = os.path.abspath(given)
+        try:
+            relative = os.path.relpath(absolute, self._absolute)
+        except ValueError:  # another drive
+            return (absolute,)
+        return (absolute, relative) if os.path.isabs(given) else (relative, absolute)
+
+    def source_of(self, name: str) -> str:
+        """What opens the recording of that name from here: a path that begins as that of the index does, or a URL.
+
+        >>> Folder("data/index").source_of("../nights/1.wav")
+        'data/nights/1.wav'
+        """
+        return name if _SCHEME.match(name) else os.path.normpath(os.path.join(self.path, name))
+
+    def path_of(self, name: str) -> str | None:
+        """The absolute path of the recording of that name; None: it is a URL."""
+        return None if _SCHEME.match(name) else os.path.normpath(os.path.join(self._absolute, name))
 
     @property
     def description(self) -> Path:

@@ -14,7 +14,7 @@ from auscult.audio import find_audio_files
 from auscult.classifier import Classifier, available_cores, load
 from auscult.errors import InputError, UsageError
 from auscult.records import FloatArray
-from auscult.search.building import absolute, add_sounds, check_same_model, describe, sum_of
+from auscult.search.building import add_sounds, check_same_model, describe, sum_of
 from auscult.search.folder import Description, Folder, Recording
 from auscult.search.ranking import DIGITS, Found, Hit, best_spans, merged
 from auscult.search.scan import Query, span_scores
@@ -112,8 +112,8 @@ class Index:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The recordings, by absolute path or URL, in the order in which they were added."""
-        return tuple(self._recordings)
+        """The recordings, by path or URL, in the order in which they were added; see `Hit`."""
+        return tuple(map(self._folder.source_of, self._recordings))
 
     @property
     def n_windows(self) -> int:
@@ -180,7 +180,7 @@ class Index:
         vectors = packed(model.embed(query))
         around = self._around()
         wanted = Query(mean_direction(vectors, around), around, len(vectors))
-        left_out = {absolute(one) for one in exclude}
+        left_out = {name for one in exclude for name in self._folder.names_of(one)}
         with ThreadPoolExecutor(workers or available_cores()) as pool:
             return self._nearest(wanted, int(k), per_recording, left_out, pool)
 
@@ -200,18 +200,18 @@ class Index:
             found = best_spans(scores, rows, lengths, span=query.span, k=k, one_each=per_recording)
             placed = [Found(one.below, one.row + first, one.recording) for one in found]
             for one in placed:
-                source, recording = names[one.recording], recordings[one.recording]
-                hits[one.row] = self._hit(source, recording, one.row - recording.row, query.span, one.score)
+                name, recording = names[one.recording], recordings[one.recording]
+                hits[one.row] = self._hit(name, recording, one.row - recording.row, query.span, one.score)
             best = merged([best, placed], k)
             hits = {one.row: hits[one.row] for one in best}
         return [hits[one.row] for one in best]
 
-    def _hit(self, source: str, recording: Recording, window: int, span: int, score: float) -> Hit:
+    def _hit(self, name: str, recording: Recording, window: int, span: int, score: float) -> Hit:
         about = self._description
         last = min(window + span, recording.n_windows) - 1
         end_s = (last * about.hop_samples + about.window_samples) / about.sample_rate
         return Hit(
-            source,
+            self._folder.source_of(name),
             window * about.hop_samples / about.sample_rate,
             min(end_s, recording.duration_s),
             round(score, DIGITS),

@@ -21,7 +21,8 @@ class Hit:
 
     Attributes
     ----------
-    source : the recording
+    source : the recording, by the URL or absolute path that it was added by; where it was added by a relative one, by a
+        path that begins as that of the index does
     start_s, end_s : where in it, in seconds from its beginning; as long as the query, or as the recording, if that is
         shorter
     score : cosine similarity in [-1, 1]: 1 for the same sound, about 0 for what is no more like the query than the

@@ -8,21 +8,15 @@ out for as long as it does not change.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
-import auscult
+from auscult.alone import Crashed, try_alone
 from auscult.audio import iter_waveform
 from auscult.errors import AuscultError, InputError
-
-# How a process ends that somebody stops, whatever it was doing.
-STOPPED = frozenset(-getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-LARGEST_EXIT_CODE = 127  # beyond it are ends that are no program's own: of Windows, 0xC0000005 and kin
-DECODE = "import sys; from auscult.search.suspects import decode; decode(*sys.argv[1:])"
 
 
 class Reading:
@@ -60,40 +54,29 @@ class Reading:
         self._file.truncate()
 
 
-def crash(source: str, sample_rate: int) -> str | None:
-    """How a process ends that decodes a file, where that is no way to end; None where it is well.
+def crashes(sources: Sequence[str], sample_rate: int) -> Iterator[tuple[str, str]]:
+    """Those of some files that end the process which decodes them, and how it ends.
 
     Raises
     ------
     KeyboardInterrupt : that process was stopped from outside
     """
-    # The child has to import what this process did, wherever that was found.
-    places = [str(Path(auscult.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    code = subprocess.run(
-        [sys.executable, "-c", DECODE, source, str(sample_rate)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(places)},
-        check=False,
-    ).returncode
-    if code in STOPPED:
-        raise KeyboardInterrupt
-    if 0 <= code <= LARGEST_EXIT_CODE:
-        return None
-    try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"exit code {code:#x}"
+    with closing(try_alone(f"{__name__}:decoding", {"sample_rate": sample_rate}, sources)) as tried:
+        for index, one in tried:
+            if isinstance(one, Crashed):
+                yield sources[index], one.how
 
 
-def decode(source: str, sample_rate: str) -> None:
-    """What the child does: read a sound to its end. What is wrong with it is said by the process that asked."""
-    try:
-        for _ in iter_waveform(source, sample_rate=int(sample_rate)):
-            pass
-    except AuscultError:
-        pass
+def decoding(given: Mapping[str, Any]) -> Callable[[str], Iterator[Any]]:
+    """What the child does with each: read it to its end. What is wrong with it is said by the process that asked."""
+
+    def decode(source: str) -> Iterator[Any]:
+        with suppress(AuscultError):
+            for _ in iter_waveform(source, sample_rate=given["sample_rate"]):
+                pass
+        return iter(())
+
+    return decode
 
 
 def left_out(source: str, how: str) -> InputError:

@@ -96,3 +96,9 @@ def test_a_clip_that_cannot_be_used_is_named_and_left_out(sounds: Path, capsys: 
 def test_wrong_usage(sounds: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str) -> None:
     assert run(words(sounds, *more)) in (1, 2)
     assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_backgrounds_is_named(sounds: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (sounds.parent / "noises").mkdir()
+    assert run(words(sounds, "--background", str(sounds.parent / "noises"))) == 2
+    assert f"--background {sounds.parent / 'noises'}: there is no sound in this folder" in capsys.readouterr().err

@@ -384,6 +384,8 @@ def test_a_table_says_what_lies_where(clips: list[SceneClip], tmp_path: Path) ->
         ("clip,start_s\nbeep/a.wav,1\n", "needs the column 'snr_db'"),
         ("clip,start_s,snr_db\nbeep/a.wav,12,0\n", "must begin in the scene, from 0 to 12 s. Got 12"),
         ("clip,start_s,snr_db\nbeep/a.wav,1,loud\n", "column 'snr_db' must hold numbers. Got 'loud'"),
+        ("clip,start_s,snr_db\nbeep/a.wav,1,1000\n", "a ratio must be within 300 dB. Got 1000"),
+        ("scene,clip,start_s,snr_db\n../out,beep/a.wav,1,0\n", "'name' of a scene must be the name of a file"),
         ("clip,start_s,snr_db\n", "row"),
     ],
 )
@@ -459,7 +461,10 @@ def test_clips_at_other_rates_are_resampled(write: Callable[..., str]) -> None:
         ({"n_events": (0.5, 2)}, "'n_events' parameter of a scene must be a whole number from 0"),
         ({"snr_db": (1, 2, 3)}, "'snr_db'"),
         ({"gap_s": -1}, "'gap_s' parameter of a scene must be 0 or more"),
-        ({"background_level_db": 3}, "at most 0 dBFS"),
+        ({"background_level_db": 3}, "to 0 dBFS"),
+        ({"duration_s": 1e9}, "at 16000 Hz be at most 8,389 s"),
+        ({"duration_s": 1e-6}, "must hold a sample"),
+        ({"snr_db": 1e6}, "'snr_db' parameter of a scene must be within 300 dB"),
         ({"background": ()}, "'background' parameter must be one of pink, white, silence, or sound files"),
         ({"background": ("pink", "a.wav")}, "alone, or files"),
         ({"max_clip_s": 0}, "'max_clip_s'"),
@@ -487,3 +492,29 @@ def test_no_clips_and_no_scenes_are_refused(clips: list[SceneClip], tmp_path: Pa
 def test_plans_are_records(clips: list[SceneClip]) -> None:
     (plan,) = plan_scenes(clips, SHORT)
     assert ScenePlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"name": name} for name in ("../out", "a/b", "", "con")),
+        *({"duration_s": -1.0}, {"duration_s": 1e9}, {"sample_rate": 0}, {"noise_seed": -1}, {"fade_s": -1.0}),
+        *({"background": []}, {"background": ["pink", "white"]}, {"trim_db": 0.0}, {"background_level_db": math.nan}),
+        *({"start_s": -5.0}, {"start_s": 12.0}, {"start_s": math.nan}, {"snr_db": 1e6}, {"clip_end_s": 0.0}),
+        {"events": [[3.0, 2.0]]},
+    ],
+    ids=str,
+)
+def test_a_plan_that_was_changed_by_hand_is_checked(
+    clips: list[SceneClip], tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    """Nothing is written where it does not belong, and nothing ends in a traceback."""
+    write_scenes(plan_scenes(clips, SHORT), tmp_path / "out")
+    path = tmp_path / "out" / "scenes.json"
+    content = json.loads(path.read_text())
+    (scene,) = content["scenes"]
+    for name, value in changes.items():
+        (scene if name in scene else scene["placements"][0])[name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match=f"'{next(iter(changes)).replace('clip_end_s', 'clip_start_s')}'|'duration_s'"):
+        read_plans(path)

@@ -119,5 +119,8 @@ def _with_files(options: SceneOptions) -> SceneOptions:
     found: list[str] = []
     for name in options.background:
         is_folder = name not in BUILT_IN and Path(name).is_dir()
-        found += [str(path) for path in find_audio_files(name)] if is_folder else [name]
+        sounds = [str(path) for path in find_audio_files(name)] if is_folder else [name]
+        if not sounds:
+            raise UsageError(f"--background {name}: there is no sound in this folder; name another.")
+        found += sounds
     return replace(options, background=tuple(found))

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from auscult.scenes.clips import SceneClip, active_spans, clips_of
     from auscult.scenes.mixture import PEAK, Scene, render, truth_of
     from auscult.scenes.options import SceneOptions
-    from auscult.scenes.plan import Placement, ScenePlan, chosen_scenes, plan_scenes, read_plans
+    from auscult.scenes.plan import chosen_scenes, plan_scenes, read_plans
+    from auscult.scenes.records import Placement, ScenePlan
     from auscult.scenes.write import write_scenes
 
 _HOMES = {
@@ -39,8 +40,8 @@ _HOMES = {
     "render": "mixture",
     "truth_of": "mixture",
     "SceneOptions": "options",
-    "Placement": "plan",
-    "ScenePlan": "plan",
+    "Placement": "records",
+    "ScenePlan": "records",
     "chosen_scenes": "plan",
     "plan_scenes": "plan",
     "read_plans": "plan",

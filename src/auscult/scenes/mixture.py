@@ -10,7 +10,7 @@ from auscult.errors import InputError
 from auscult.records import Event, FloatArray
 from auscult.scenes.backgrounds import Floats, level_of, make_background, rms
 from auscult.scenes.clips import ClipSounds, active_frames
-from auscult.scenes.plan import Placement, ScenePlan
+from auscult.scenes.records import Placement, ScenePlan
 
 # The highest sample of a scene; beyond 1, files of whole numbers would cut it off.
 PEAK = 0.99

@@ -11,6 +11,10 @@ import numpy as np
 from auscult.errors import UsageError
 
 BUILT_IN = ("pink", "white", "silence")
+# A scene is in memory several times over, in double precision: of the longest, one copy is 1 GB.
+MOST_SAMPLES = 2**27
+# No recorder and no ear has so wide a range.
+MOST_DB = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +71,16 @@ class SceneOptions:
             self._make_number(name)
         for name in ("sample_rate", "seed"):
             object.__setattr__(self, name, _whole(name, getattr(self, name), 0 if name == "seed" else 1))
+        try:
+            check_length(self.duration_s, self.sample_rate)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         object.__setattr__(self, "n_events", _pair("n_events", self.n_events, whole=True))
         object.__setattr__(self, "snr_db", _pair("snr_db", self.snr_db, whole=False))
+        if max(map(abs, self.snr_db)) > MOST_DB:
+            raise UsageError(
+                f"The 'snr_db' parameter of a scene must be within {MOST_DB} dB. Got {self.snr_db!r} instead."
+            )
         self._check_background()
 
     def _make_number(self, name: str) -> None:
@@ -81,8 +93,8 @@ class SceneOptions:
             raise UsageError(f"The {name!r} parameter of a scene must be above 0. Got {value!r} instead.")
         if name in ("gap_s", "fade_s") and value < 0:
             raise UsageError(f"The {name!r} parameter of a scene must be 0 or more. Got {value!r} instead.")
-        if name == "background_level_db" and value > 0:
-            raise UsageError(f"The 'background_level_db' parameter must be at most 0 dBFS. Got {value!r} instead.")
+        if name == "background_level_db" and not -MOST_DB <= value <= 0:
+            raise UsageError(f"The {name!r} parameter must be from {-MOST_DB} to 0 dBFS. Got {value!r} instead.")
         object.__setattr__(self, name, float(value))
 
     def _check_background(self) -> None:
@@ -101,6 +113,22 @@ class SceneOptions:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def check_length(duration_s: float, sample_rate: int) -> None:
+    """Say where a scene has no sample, or more than fit into memory.
+
+    Raises
+    ------
+    ValueError
+    """
+    n_samples = duration_s * sample_rate
+    if not 0.5 < n_samples <= MOST_SAMPLES:
+        most_s = MOST_SAMPLES / max(sample_rate, 1)
+        raise ValueError(
+            f"The 'duration_s' of a scene must hold a sample, and at {sample_rate} Hz be at most {most_s:,.0f} s: "
+            f"it is all in memory. Got {duration_s:g} s instead; make several scenes."
+        )
 
 
 def _is_number(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,130 +14,12 @@ import numpy as np
 from auscult.audio import probe
 from auscult.errors import DataError, InputError, UsageError
 from auscult.scenes.clips import ClipSounds, SceneClip
-from auscult.scenes.options import BUILT_IN, SceneOptions
+from auscult.scenes.options import BUILT_IN, MOST_DB, SceneOptions
+from auscult.scenes.records import Placement, ScenePlan, check_name
 
 PLAN_VERSION = 1
 # Where clips may overlap, so often a place is drawn for one before it is left out.
 N_TRIES = 100
-
-_Span = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Placement:
-    """A clip in a scene.
-
-    Attributes
-    ----------
-    clip : its file
-    label : what it is
-    start_s : where it begins in the scene
-    snr_db : its signal-to-noise ratio
-    clip_start_s, clip_end_s : the part of the file that is heard
-    events : where it sounds in the scene, pauses left out: what the truth says
-    """
-
-    clip: str
-    label: str
-    start_s: float
-    snr_db: float
-    clip_start_s: float
-    clip_end_s: float
-    events: tuple[_Span, ...]
-
-
-@dataclass(frozen=True)
-class ScenePlan:
-    """All that a scene is made of; `render` makes the same bits of it each time.
-
-    Attributes
-    ----------
-    name : of its file, without ending
-    duration_s, sample_rate, background_level_db, trim_db, fade_s : as in `SceneOptions`
-    background : a built-in one, or files one after the other, the first from `background_start_s` on
-    noise_seed : of a built-in background
-    placements : by start
-    """
-
-    name: str
-    duration_s: float
-    sample_rate: int
-    background: tuple[str, ...]
-    background_level_db: float
-    background_start_s: float
-    noise_seed: int
-    trim_db: float
-    fade_s: float
-    placements: tuple[Placement, ...]
-
-    def to_dict(self, folder: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-        """For JSON; floats keep every bit. Files are named from `folder` on, see `path_from`; None: as they are."""
-        return {
-            **vars(self),
-            "background": [path_from(folder, one) for one in self.background],
-            "placements": [
-                {**vars(one), "clip": path_from(folder, one.clip), "events": [list(span) for span in one.events]}
-                for one in self.placements
-            ],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], folder: str | os.PathLike[str] | None = None) -> ScenePlan:
-        """What `to_dict` gave for this `folder`.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError : it is something else
-        """
-        placements = tuple(
-            Placement(
-                clip=_path_in(folder, str(one["clip"])),
-                label=str(one["label"]),
-                start_s=float(one["start_s"]),
-                snr_db=float(one["snr_db"]),
-                clip_start_s=float(one["clip_start_s"]),
-                clip_end_s=float(one["clip_end_s"]),
-                events=tuple((float(start), float(end)) for start, end in one["events"]),
-            )
-            for one in values["placements"]
-        )
-        return cls(
-            name=str(values["name"]),
-            duration_s=float(values["duration_s"]),
-            sample_rate=int(values["sample_rate"]),
-            background=tuple(_path_in(folder, str(one)) for one in values["background"]),
-            background_level_db=float(values["background_level_db"]),
-            background_start_s=float(values["background_start_s"]),
-            noise_seed=int(values["noise_seed"]),
-            trim_db=float(values["trim_db"]),
-            fade_s=float(values["fade_s"]),
-            placements=placements,
-        )
-
-
-def path_from(folder: str | os.PathLike[str] | None, name: str) -> str:
-    """A file as a path from `folder` on, so that both can move together.
-
-    It stays absolute where the two have only the root in common, and so do not move together. A built-in background
-    is no file.
-
-    Examples
-    --------
-    >>> path_from("/data/scenes", "/data/esc10/dog.wav"), path_from("/tmp/scenes", "/data/esc10/dog.wav")
-    ('../esc10/dog.wav', '/data/esc10/dog.wav')
-    """
-    if folder is None or name in BUILT_IN:
-        return name
-    path, start = os.path.abspath(name), os.path.abspath(folder)
-    try:
-        shared = Path(os.path.commonpath([path, start]))
-    except ValueError:  # on another drive
-        return path
-    return path if shared == Path(shared.anchor) else Path(os.path.relpath(path, start)).as_posix()
-
-
-def _path_in(folder: str | os.PathLike[str] | None, name: str) -> str:
-    return name if folder is None or name in BUILT_IN else os.path.abspath(os.path.join(folder, name))
 
 
 def plan_scenes(
@@ -357,6 +239,8 @@ def chosen_scenes(table: str | os.PathLike[str], options: SceneOptions) -> list[
         clip = os.path.abspath(path.parent / str(fields["clip"]))
         label = str(fields.get("label") or Path(clip).parent.name)
         start_s, snr_db = (_number(read.name, row.place, name, fields[name]) for name in ("start_s", "snr_db"))
+        if abs(snr_db) > MOST_DB:
+            raise DataError(f"{read.name}: a ratio must be within {MOST_DB} dB. Got {snr_db:g} ({row.place}).")
         if not 0 <= start_s < options.duration_s:
             raise DataError(
                 f"{read.name}: a clip must begin in the scene, from 0 to {options.duration_s:g} s. Got {start_s:g} "
@@ -365,6 +249,10 @@ def chosen_scenes(table: str | os.PathLike[str], options: SceneOptions) -> list[
         one = draw.cut(SceneClip(clip, label), snr_db)
         one.start = round(start_s * options.sample_rate)
         scene = str(fields.get("scene") or "scene-0001")
+        try:
+            check_name(scene)
+        except ValueError as error:
+            raise DataError(f"{read.name}: {error} ({row.place})") from None
         scenes.setdefault(scene, []).append(_placement(_within(one, options), options.sample_rate))
     if not scenes:
         raise DataError(f"{read.name}: the table has no rows; give a clip in each.")

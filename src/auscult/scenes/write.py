@@ -14,7 +14,8 @@ from auscult.files import write_bytes, write_text
 from auscult.records import Event, Sound
 from auscult.scenes.mixture import Scene, render, truth_of
 from auscult.scenes.options import SceneOptions
-from auscult.scenes.plan import PLAN_VERSION, ScenePlan, path_from
+from auscult.scenes.plan import PLAN_VERSION
+from auscult.scenes.records import ScenePlan, path_from
 
 SoundFormat = Literal["wav", "flac"]
 PLANS_NAME = "scenes.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,19 @@ def test_criteria_that_make_no_sense_are_refused(criteria: dict[str, float]) -> 
 def test_a_rule_of_another_name_is_refused() -> None:
     with pytest.raises(ValueError, match="'rule' parameter must be one of event, overlap, segment"):
         events_per_class(outcomes({"a": []}, {}), "psds")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rule", ["event", "overlap"])
+def test_memory_does_not_grow_with_the_square_of_the_events(rule: EventRule) -> None:
+    """Ten thousand of each, in one recording: the matrix of all with all would be 800 MB."""
+    true = tuple(Event("a", 8.0 * i, 8.0 * i + 3, "dog", 1.0) for i in range(10_000))
+    found = tuple(Event("a", 8.0 * i + 0.1, 8.0 * i + 3, "dog", 0.5) for i in range(10_000))
+    day = EventOutcomes(("dog",), true, found, {"a": 80_000.0})
+    tracemalloc.start()
+    try:
+        counts = count_events(day, rule)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert counts.ravel().tolist() == [10_000, 0, 0]
+    assert peak < 30e6

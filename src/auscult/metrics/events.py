@@ -229,17 +229,15 @@ def count_events(outcomes: EventOutcomes, rule: EventRule, criteria: EventCriter
 
 def _by_pairs(true: _Spans, found: _Spans, criteria: EventCriteria) -> _Counts:
     """Each true event with the found ones that could be its pair; as many pairs as there can be."""
-    partners = [[i for i, one in enumerate(found) if _is_pair(each, one, criteria)] for each in true]
+    starts_s, ends_s = _rows(found).T
+    partners = []
+    for start_s, end_s in true:
+        end_collar_s = max(criteria.offset_collar_s, criteria.offset_share * (end_s - start_s))
+        is_pair = np.abs(starts_s - start_s) <= criteria.onset_collar_s + SAME_TIME_S
+        is_pair &= np.abs(ends_s - end_s) <= end_collar_s + SAME_TIME_S
+        partners.append(np.flatnonzero(is_pair).tolist())
     n_pairs = most_pairs(partners)
     return n_pairs, len(found) - n_pairs, len(true) - n_pairs
-
-
-def _is_pair(true: tuple[float, float], found: tuple[float, float], criteria: EventCriteria) -> bool:
-    end_collar_s = max(criteria.offset_collar_s, criteria.offset_share * (true[1] - true[0]))
-    return (
-        abs(true[0] - found[0]) <= criteria.onset_collar_s + SAME_TIME_S
-        and abs(true[1] - found[1]) <= end_collar_s + SAME_TIME_S
-    )
 
 
 def most_pairs(partners: Sequence[Sequence[int]]) -> int:
@@ -285,16 +283,21 @@ def _find_partner(
 
 
 def _by_overlap(true: _Spans, found: _Spans, criteria: EventCriteria) -> _Counts:
-    shared = np.array([[min(a[1], b[1]) - max(a[0], b[0]) for b in found] for a in true])
-    shared = np.clip(shared.reshape(len(true), len(found)), 0, None)
-    is_right = shared.sum(axis=0) >= criteria.overlap * _lengths(found) - SAME_TIME_S
-    is_hit = (shared * is_right).sum(axis=1) >= criteria.overlap * _lengths(true) - SAME_TIME_S
-    hits = int(is_hit.sum())
-    return hits, int((~is_right).sum()), len(true) - hits
+    # Not all with all at once: a day may have tens of thousands of events.
+    of_true = _rows(true)
+    right = [one for one in found if _is_covered(one, of_true, criteria)]
+    of_right = _rows(right)
+    hits = sum(_is_covered(one, of_right, criteria) for one in true)
+    return hits, len(found) - len(right), len(true) - hits
 
 
-def _lengths(spans: _Spans) -> Floats:
-    return np.array([end - start for start, end in spans], np.float64)
+def _rows(spans: _Spans) -> Floats:
+    return np.array(spans, np.float64).reshape(-1, 2)
+
+
+def _is_covered(span: tuple[float, float], by: Floats, criteria: EventCriteria) -> bool:
+    shared_s = np.minimum(by[:, 1], span[1]) - np.maximum(by[:, 0], span[0])
+    return bool(shared_s[shared_s > 0].sum() >= criteria.overlap * (span[1] - span[0]) - SAME_TIME_S)
 
 
 def _by_segments(true: _Spans, found: _Spans, criteria: EventCriteria) -> _Counts:

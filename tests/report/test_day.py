@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from auscult.report.day import Day, plot_day, shown_spans, time_marks
 from auscult.report.plots import Spectrogram
@@ -60,6 +61,26 @@ def test_what_is_said_beside_it() -> None:
     assert upper.get_title(loc="right") == "2026-05-01 22:50:00 UTC+00:00   1 h 6 min"
     assert [text.get_text() for text in lower.texts] == ["", "2 events, 2.5 s"]
     assert "3 more labels have events" in lower.get_xlabel()
+
+
+@pytest.mark.parametrize("started_at", [None, datetime(2026, 5, 1, 22, 50, tzinfo=UTC)])
+def test_a_long_name_does_not_lie_over_the_time(started_at: datetime | None, tmp_path: Path) -> None:
+    shown = replace(
+        day(86_399.0),
+        title="SMA00001_20260501_193000_" * 5 + ".wav",
+        labels=("W" * 60, "M" * 60),
+        started_at=started_at,
+    )
+    figure = plot_day(shown)
+    save_figure(figure, tmp_path / "day.png")
+    titles = [figure.axes[0].get_title(loc=loc) for loc in ("left", "right")]
+    left, right = (
+        figure.axes[0]
+        .findobj(lambda one, text=text: isinstance(one, Text) and one.get_text() == text)[0]
+        .get_window_extent()
+        for text in titles
+    )
+    assert left.x1 < right.x0
 
 
 def test_no_label_and_silence(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 WIDTH_IN = 10.0
 _SPECTROGRAM_IN = 2.4
+#: Wide letters that fit above the spectrogram where names of labels are long.
+_HEAD_LETTERS = 61
 _ROW_IN = 0.23
 #: Of what is loudest: what is quieter nobody hears beside it.
 _SHOWN_DB = 75.0
@@ -100,15 +102,16 @@ def plot_day(day: Day, *, theme: Theme = LIGHT) -> Figure:
 
 
 def _head(axes: Axes, day: Day, theme: Theme) -> None:
-    axes.set_title(
-        printable(day.title, limit=70), loc="left", fontsize=TEXT_POINTS + 1, color=theme.ink, pad=7, **PLAIN
-    )
     parts = [length_in_words(day.spectrogram.duration_s)]
     if day.started_at is not None:
         zone = day.started_at.strftime("%z")
         offset = f" UTC{zone[:3]}:{zone[3:5]}" if zone else ""
         parts.insert(0, f"{day.started_at:%Y-%m-%d %H:%M:%S}{offset}")
-    axes.set_title("   ".join(parts), loc="right", fontsize=SMALL_POINTS, color=theme.muted, pad=7, **PLAIN)
+    right = "   ".join(parts)
+    # Both stand on one line, the smaller letters on the right.
+    title = printable(day.title, limit=_HEAD_LETTERS - round(0.75 * len(right)))
+    axes.set_title(title, loc="left", fontsize=TEXT_POINTS + 1, color=theme.ink, pad=7, **PLAIN)
+    axes.set_title(right, loc="right", fontsize=SMALL_POINTS, color=theme.muted, pad=7, **PLAIN)
 
 
 def _draw_levels(axes: Axes, spectrogram: Spectrogram) -> None:

@@ -142,6 +142,23 @@ def test_since_goes_by_the_name_of_a_file_and_else_by_its_last_change(tmp_path: 
     assert list(found) == ["https://a.org/a.wav"]
 
 
+def test_since_knows_the_first_and_the_last_days(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav")
+    for text, expected in (("0001-01-01", ["a.wav"]), ("9999-12-31T23:59", [])):
+        assert below(tmp_path, find_sources([str(tmp_path)], since=parse_since(text))) == expected
+
+
+def test_folders_are_left_out_by_whatever_links_they_are_reached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "cards/a.wav", "cards/found/clip.wav", "cards/found2/b.wav")
+    (tmp_path / "link").symlink_to("cards")
+    for here, named, out in ((tmp_path, "link", "cards/found"), (tmp_path, "cards", "link/found")):
+        monkeypatch.chdir(here)
+        assert list(find_sources([named], leave_out=[out])) == [f"{named}/a.wav", f"{named}/found2/b.wav"]
+    assert list(find_sources(["https://a.org/owl.mp3"], leave_out=["."])) == ["https://a.org/owl.mp3"]
+
+
 def test_since_is_a_time_or_how_long_ago() -> None:
     now = datetime(2026, 5, 20, 12)
     for text, ago in (("90min", timedelta(minutes=90)), ("1.5h", timedelta(hours=1.5)), ("2w", timedelta(weeks=2))):

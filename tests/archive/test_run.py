@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from filelock import FileLock
 
 import auscult
 from auscult.archive import journal as journals
+from auscult.archive.making import Maker
+from auscult.archive.results import Searched
 from auscult.archive.run import detect_archive
 from auscult.classifier import Classifier
 from auscult.decide import EventOptions
 from auscult.errors import InputError, OutputError, UsageError
+from auscult.records import Event
 
 from .conftest import OPTIONS, burst, write_recording, written
 
@@ -248,6 +252,82 @@ def test_a_folder_with_something_else_in_it_is_refused(sounds: Path, model: str,
     assert sorted(os.listdir(sounds)) == ["site-0", "site-1"]
     with pytest.raises(OutputError, match="cannot be a folder for the events"):
         detect_archive(sounds, sounds / "site-0" / "bad.wav", model=model)
+
+
+def test_a_time_of_change_beyond_all_clocks(model: str, tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "sounds" / "a.wav")
+    os.utime(path, (0, datetime(2400, 1, 1).timestamp()))
+    if path.stat().st_mtime < datetime(2300, 1, 1).timestamp():
+        pytest.skip("this file system knows no such time")
+    for _ in range(2):
+        assert detect_archive(path, tmp_path / "out", model=model, options=OPTIONS).counts.done == 1
+
+
+def test_to_begin_anew_leaves_nothing_of_the_run_before(
+    sounds: Path, model: str, tmp_path: Path, heard: list[str]
+) -> None:
+    where = {"sources": sounds, "output": tmp_path / "out", "model": model}
+    detect_archive(**where, options=OPTIONS, formats=("csv", "audacity"), each=True, summary=True)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    heard.clear()
+    options = EventOptions(on=0.6)
+    run = detect_archive(**where, options=options, formats=("jsonl",), overwrite=True)
+    assert len(heard) == 13
+    assert set(written(run.folder)) == {"events.jsonl", "failed.csv", "run.json", "notes.txt"}
+    fresh = detect_archive(sounds, tmp_path / "fresh", model=model, options=options, formats=("jsonl",))
+    assert run.outputs[0].read_bytes() == fresh.outputs[0].read_bytes()
+
+
+def _copying(folder: Path) -> Maker:
+    """Makes of each recording one file, called after it, that holds its source."""
+
+    def make(searched: Searched, name: str, events: list[Event]) -> Iterator[tuple[Path, None]]:
+        path = folder / f"{name}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(searched.source)
+        yield path, None
+
+    return make
+
+
+def test_what_is_made_of_recordings_is_called_as_if_all_had_been_there_from_the_start(
+    model: str, tmp_path: Path
+) -> None:
+    a, ab = write_recording(tmp_path / "a" / "x.wav"), write_recording(tmp_path / "x.wav", seed=1)
+    for number, sources in enumerate(([a], [ab, a], [a], [ab, a])):
+        made = {}
+        # One run after the other, and each by itself.
+        for where in ("out", f"fresh-{number}"):
+            makers = {"copies": _copying(tmp_path / where / "copies")}
+            options = {"options": OPTIONS, "overwrite": number == 3}
+            detect_archive(sources, tmp_path / where, model=model, makers=makers, **options)
+            made[where] = {name: text for name, text in written(tmp_path / where).items() if name.startswith("copies")}
+        assert made["out"] == made[f"fresh-{number}"]
+        assert len(made["out"]) == len(sources)
+
+
+def test_files_of_a_recording_that_is_gone_leave_though_the_run_was_killed_just_then(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = write_recording(tmp_path / "a.wav"), write_recording(tmp_path / "b.wav")
+    how: dict[str, Any] = {"model": model, "options": OPTIONS, "makers": {"copies": _copying(tmp_path / "copies")}}
+    detect_archive([a, b], tmp_path / "out", **how)
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("auscult.archive.making.Path.unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            detect_archive([b], tmp_path / "out", **how)
+    detect_archive([b], tmp_path / "out", **how)
+    assert [path.name for path in (tmp_path / "copies").iterdir()] == ["b.txt"]
+
+
+def test_a_folder_with_hidden_files_counts_as_empty(sounds: Path, model: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / ".DS_Store").touch()
+    assert detect_archive(sounds, tmp_path / "out", model=model, options=OPTIONS).counts.done == 12
 
 
 def test_one_of_two_at_once_is_told(sounds: Path, model: str, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_names_come_from_a_list(
     content = f"\ufeff{clip}\r\n\n{odd}\n".encode()
     names = tmp_path / "names.txt"
     names.write_bytes(content)
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)), encoding="ascii"))
     done = auscult("classify", "--files-from", names if where == "file" else "-", "--model", model, "--json")
     assert (done.code, done.err) == (0, "")
     assert [record["source"] for record in done.records] == [str(clip), str(odd)]

@@ -206,29 +206,31 @@ def test_into_files(auscult: Auscult, model: Path, tmp_path: Path) -> None:
 
 
 def test_clips_and_pictures(auscult: Auscult, model: Path, tmp_path: Path) -> None:
-    for name in ("a/x.wav", "b/x.wav"):
-        write_bursts(tmp_path / name, seed=ord(name[0]))
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        write_bursts(folder / "x.wav", seed=ord(folder.name))
     clips, plots = tmp_path / "clips", tmp_path / "plots"
-    command = ("detect", tmp_path / "a", tmp_path / "b", "--model", model, *ON, "-q", "--clips", clips)
+    command = ("detect", *folders, "--model", model, *ON, "-q", "--clips", clips)
     command = (*command, "--plot", plots, "-o", tmp_path / "out")
     assert auscult(*command).code == 0
     rows = list(csv.DictReader(io.StringIO((tmp_path / "out" / "events.csv").read_text())))
     files = sorted(path for path in clips.rglob("*") if path.is_file())
     assert len(files) == len(rows)
-    assert {path.parent.name for path in files} == {"a", "b"}
+    assert {path.parent.name for path in files} == {"a", "b", "c"}
     lengths = sorted(soundfile.info(path).duration for path in files)
     assert lengths == pytest.approx(sorted(float(row["end_s"]) - float(row["start_s"]) for row in rows))
-    assert sorted(path.relative_to(plots).as_posix() for path in plots.rglob("*.png")) == ["a/x.png", "b/x.png"]
+    assert {path.relative_to(plots).as_posix() for path in plots.rglob("*.png")} == {"a/x.png", "b/x.png", "c/x.png"}
     # What is there is not made again; what is gone leaves with its clips.
     times = {path: path.stat().st_mtime_ns for path in files}
     shutil.rmtree(tmp_path / "b")
     (tmp_path / "b").mkdir()
     assert auscult(*command).code == 1
     left = {path: path.stat().st_mtime_ns for path in clips.rglob("*") if path.is_file()}
-    assert left == {path: at for path, at in times.items() if path.parent.name == "a"}
-    assert [path.parent.name for path in plots.rglob("*.png")] == ["a"]
+    assert left == {path: at for path, at in times.items() if path.parent.name != "b"}
+    assert {path.parent.name for path in plots.rglob("*.png")} == {"a", "c"}
     # So does what fails now.
-    (tmp_path / "a" / "x.wav").write_text("Dear diary")
+    for name in "ac":
+        (tmp_path / name / "x.wav").write_text("Dear diary")
     assert auscult(*command).code == 1
     assert [path for folder in (clips, plots) for path in folder.rglob("*") if path.is_file()] == []
 
@@ -258,6 +260,31 @@ def test_clips_among_the_recordings_are_not_searched(auscult: Auscult, model: Pa
 def test_clips_without_an_output_folder(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
     done = auscult("detect", night, "--model", model, *ON, "--clips", tmp_path / "clips", "--json")
     assert len([path for path in (tmp_path / "clips").rglob("*") if path.is_file()]) == len(done.records)
+
+
+def test_a_picture_knows_when_it_was_recorded_also_where_nothing_was_heard(
+    auscult: Auscult, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[datetime | None] = []
+    monkeypatch.setattr("auscult.picturing.draw_day", lambda *_, started_at, **__: drawn.append(started_at))
+    path = write_bursts(tmp_path / "20260501_200000.wav")
+    done = auscult("detect", path, "--model", model, "--on", "1", "--plot", tmp_path / "plots", "--json")
+    assert (done.records, drawn) == ([], [datetime(2026, 5, 1, 20)])
+
+
+def test_lists_of_names_with_line_ends(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
+    names = [night, night.rename(tmp_path / "a\nb.wav")]
+    write_bursts(night, seed=1)
+    (tmp_path / "list").write_bytes(b"".join(os.fsencode(name) + b"\0" for name in names))
+    done = auscult("detect", "--files-from", tmp_path / "list", "--model", model, *ON, "--json")
+    assert list(dict.fromkeys(record["source"] for record in done.records)) == [str(name) for name in names]
+
+
+def test_a_list_in_utf_16_is_told(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"{night}\n", encoding="utf-16")
+    done = auscult("detect", "--files-from", tmp_path / "list", "--model", model)
+    assert (done.code, done.out) == (2, "")
+    assert "is UTF-16 text; save it as UTF-8" in done.err
 
 
 @pytest.mark.usefixtures("interruptible")

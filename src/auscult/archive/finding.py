@@ -6,11 +6,13 @@ A tree of a million recordings is never in memory whole: of each folder on the w
 from __future__ import annotations
 
 import fnmatch
+import math
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from auscult.audio import AUDIO_SUFFIXES, list_folder, walk_files
@@ -48,13 +50,24 @@ def find_sources(
     >>> list(find_sources(["dog.wav", "https://a.org/owl.mp3"]))
     ['dog.wav', 'https://a.org/owl.mp3']
     """
-    own = tuple(os.path.join(os.path.abspath(folder), "") for folder in leave_out)
+    is_own = _inside(leave_out)
     for name in names:
         for found in _meant(name):
-            if own and isinstance(found, str) and os.path.abspath(found).startswith(own):
+            if isinstance(found, str) and is_own(found):
                 continue
             if since is None or isinstance(found, InputError) or _is_since(found, since):
                 yield found
+
+
+def _inside(folders: Iterable[str | os.PathLike[str]]) -> Callable[[str], bool]:
+    """Whether something lies in one of `folders`, by whatever links the one and the other are reached."""
+    tops = tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
+
+    @lru_cache(maxsize=1)  # recordings come folder by folder
+    def is_below(folder: str) -> bool:
+        return os.path.join(os.path.realpath(folder), "").startswith(tops)
+
+    return lambda source: bool(tops) and "://" not in source and is_below(os.path.dirname(source))
 
 
 def _meant(name: str) -> Iterator[str | InputError]:
@@ -162,9 +175,16 @@ def _is_since(source: str, since: datetime) -> bool:
         return True  # an address, or what is to be named as missing
     if not stat.S_ISREG(status.st_mode):
         return True
-    began = recorded_at(source) or datetime.fromtimestamp(status.st_mtime, UTC)
-    # A time without a zone is that of the clock on the wall, here as in `since`.
-    return began.astimezone() >= since.astimezone()
+    began = recorded_at(source)
+    return (status.st_mtime if began is None else _seconds(began)) >= _seconds(since)
+
+
+def _seconds(at: datetime) -> float:
+    """Since 1970; a time without a zone is that of the clock on the wall."""
+    try:
+        return at.timestamp()
+    except (OverflowError, ValueError):  # the first and last days of all years
+        return -math.inf if at.year < 1970 else math.inf
 
 
 def parse_since(text: str, *, now: datetime | None = None) -> datetime:

@@ -21,9 +21,9 @@ from auscult.archive.store import (
     FAILED,
     IN_FLIGHT,
     QUARANTINED,
-    SIDE_FILES,
     WAITING,
     as_key,
+    forget,
     told,
 )
 from auscult.audio import source_name
@@ -33,6 +33,7 @@ from auscult.records import Event
 from auscult.result import Heard
 
 PAGE = 500  # recordings read at a time
+MAX_INTEGER = 2**63 - 1  # of SQLite: in nanoseconds, the year 2262
 
 
 class Fingerprint(NamedTuple):
@@ -48,7 +49,7 @@ class Fingerprint(NamedTuple):
             status = os.stat(source)
         except (OSError, ValueError):
             return cls(None, None)
-        return cls(status.st_size, status.st_mtime_ns)
+        return cls(status.st_size, max(-MAX_INTEGER, min(status.st_mtime_ns, MAX_INTEGER)))
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ class Journal(Results):
         OutputError : it cannot be written
         """
         if overwrite:
-            for suffix in SIDE_FILES:
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            forget(path)
         with told(path):
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         journal = cls(path, connection)
@@ -160,10 +160,10 @@ class Journal(Results):
                 yield one
 
     def n_waiting(self) -> tuple[int, int]:
-        """How many recordings wait or are in flight, and their bytes."""
+        """How many recordings wait or are in flight, and their bytes; of what has none, an address say, one."""
         query = (
-            "SELECT count(*), coalesce(sum(size), 0) FROM listing JOIN recordings ON id = recording "
-            "WHERE state IN (?, ?)"
+            "SELECT count(*), coalesce(sum(max(coalesce(size, 0), 1)), 0) "
+            "FROM listing JOIN recordings ON id = recording WHERE state IN (?, ?)"
         )
         with told(self._path):
             count, n_bytes = self._sql.execute(query, (WAITING, IN_FLIGHT)).fetchone()

@@ -31,14 +31,17 @@ def make_of_each(journal: Results, makers: Mapping[str, Maker], tell: Callable[[
     """
     n_failed = 0
     for what, maker in makers.items():
-        for left_over in journal.left_over(what):
-            Path(left_over).unlink(missing_ok=True)
         names = event_file_names((one.name for one in journal.searched()), "")
+        # Before others are made, which may be called so now; and forgotten only after that, whatever comes between.
+        for left_over in journal.leave(what, names):
+            Path(left_over).unlink(missing_ok=True)
+        journal.have_left(what)
         for searched in journal.unmade(what):
             before = journal.made(searched.source, what)
             now: set[str] = set()
             failed = 0
-            for path, problem in maker(searched, names[searched.name], list(journal.events_of(searched.source))):
+            name = names[searched.name]
+            for path, problem in maker(searched, name, list(journal.events_of(searched.source))):
                 if problem is None:
                     now.add(str(path))
                 else:
@@ -46,6 +49,6 @@ def make_of_each(journal: Results, makers: Mapping[str, Maker], tell: Callable[[
                     tell(problem)
             for gone in before - now:
                 Path(gone).unlink(missing_ok=True)
-            journal.keep_made(searched.source, what, now, is_complete=not failed)
+            journal.keep_made(searched.source, what, now, name=name, is_complete=not failed)
             n_failed += failed
     return n_failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -161,22 +161,36 @@ class Results(Store):
         query = "SELECT path FROM made JOIN recordings ON id = recording WHERE source = ? AND what = ?"
         return {os.fsdecode(path) for (path,) in self._rows(query, as_key(source), what)}
 
-    def keep_made(self, source: str, what: str, paths: Iterable[str], *, is_complete: bool) -> None:
-        """Take down which files are or will be made of a recording."""
+    def keep_made(self, source: str, what: str, paths: Iterable[str], *, name: str, is_complete: bool) -> None:
+        """Take down which files are made of a recording, which is called `name` among all."""
         with self._writing():
             identity = self._id(source)
             self._sql.execute("DELETE FROM made WHERE recording = ? AND what = ?", (identity, what))
-            rows = [(identity, what, as_key(path)) for path in sorted(set(paths))]
-            self._sql.executemany("INSERT INTO made VALUES (?, ?, ?)", rows)
+            rows = [(identity, what, as_key(path), name) for path in sorted(set(paths))]
+            self._sql.executemany("INSERT INTO made VALUES (?, ?, ?, ?)", rows)
             if is_complete:
                 self._sql.execute("INSERT OR REPLACE INTO complete VALUES (?, ?)", (identity, what))
 
-    def left_over(self, what: str) -> list[str]:
-        """Files that were made of recordings that are gone or fail now; they are forgotten with this."""
-        done = "SELECT recording FROM listing JOIN recordings ON id = recording WHERE state = ?"
-        query = f"SELECT path FROM made WHERE what = ? AND recording NOT IN ({done})"
-        paths = [os.fsdecode(path) for (path,) in self._rows(query, what, DONE)]
+    def leave(self, what: str, names: Mapping[str, str]) -> list[str]:
+        """Files to be removed: of recordings that are gone or fail now, or are called otherwise among all."""
+        query = (
+            "SELECT DISTINCT recording, source, made.name FROM made LEFT JOIN listing USING (recording) "
+            "LEFT JOIN recordings ON id = listing.recording AND state = ? WHERE what = ?"
+        )
+        gone = [
+            identity
+            for identity, key, name in self._rows(query, DONE, what)
+            if key is None or names.get(source_name(os.fsdecode(key))) != name
+        ]
         with self._writing():
-            for table in ("made", "complete"):
-                self._sql.execute(f"DELETE FROM {table} WHERE what = ? AND recording NOT IN ({done})", (what, DONE))
-        return paths
+            for identity in gone:
+                columns = (identity, what)
+                self._sql.execute("UPDATE OR REPLACE made SET recording = 0 WHERE recording = ? AND what = ?", columns)
+                self._sql.execute("DELETE FROM complete WHERE recording = ? AND what = ?", columns)
+        forgotten = self._rows("SELECT path FROM made WHERE recording = 0 AND what = ?", what)
+        return [os.fsdecode(path) for (path,) in forgotten]
+
+    def have_left(self, what: str) -> None:
+        """What `leave` gave is removed."""
+        with self._writing():
+            self._sql.execute("DELETE FROM made WHERE recording = 0 AND what = ?", (what,))

@@ -31,7 +31,6 @@ from auscult.archive.journal import Journal, Recording
 from auscult.archive.making import Maker, make_of_each
 from auscult.archive.outputs import check_formats, write_outputs
 from auscult.archive.results import Counts
-from auscult.archive.store import SIDE_FILES
 from auscult.archive.trial import try_alone
 from auscult.archive.unit import ModelChoice, model_choice
 from auscult.audio import decoding_version, probe
@@ -343,7 +342,7 @@ def _locked(folder: Path) -> Iterator[None]:
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        others = [path.name for path in folder.iterdir() if path.name not in (LOCK, *(JOURNAL + s for s in SIDE_FILES))]
+        others = [path.name for path in folder.iterdir() if not path.name.startswith((".", JOURNAL))]
     except OSError as error:
         raise OutputError(
             f"{folder}: cannot be a folder for the events ({error.strerror}); choose another with -o."

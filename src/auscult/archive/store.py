@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,15 @@ CREATE TABLE labels (
 CREATE INDEX aliases ON recordings (alias) WHERE alias IS NOT NULL;
 CREATE TABLE outputs (path BLOB PRIMARY KEY);
 -- What was made of single recordings, clips say: which files, and whether all of them are there.
-CREATE TABLE made (recording INTEGER, what TEXT, path BLOB, PRIMARY KEY (recording, what, path));
+CREATE TABLE made (
+    -- 0: one that is forgotten. Its files are still to be removed.
+    recording INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    path BLOB NOT NULL,
+    -- Of the recording among all, after which the files are called.
+    name TEXT NOT NULL,
+    PRIMARY KEY (recording, what, path)
+);
 CREATE TABLE complete (recording INTEGER, what TEXT, PRIMARY KEY (recording, what));
 """
 
@@ -89,27 +97,29 @@ class Store:
         self._sql.execute("PRAGMA synchronous=NORMAL")
         (version,) = self._sql.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            rows = [(name, _as_json(value)) for name, value in settings.items()]
             self._sql.execute("BEGIN")
             for statement in _TABLES.split(";\n"):
                 self._sql.execute(statement)
-            self._sql.executemany("INSERT INTO settings VALUES (?, ?)", rows)
             self._sql.execute(f"PRAGMA user_version={VERSION}")
             self._sql.execute("COMMIT")
         elif version > VERSION:
             raise UsageError(
                 f"{self._path}: was written by a newer auscult; upgrade, or choose another folder with -o."
             )
+        settled = dict(self._sql.execute("SELECT name, value FROM settings WHERE name != 'decoding'"))
+        if settled:
+            self._check_same(settled, settings)
         else:
-            self._check_same(settings)
+            rows = [(name, _as_json(value)) for name, value in settings.items()]
+            with self._writing():
+                self._sql.executemany("INSERT INTO settings VALUES (?, ?)", rows)
         before = self._sql.execute("SELECT value FROM settings WHERE name='decoding'").fetchone()
         if before != (decoding,):
             with self._writing():
                 self._sql.execute("INSERT OR REPLACE INTO settings VALUES ('decoding', ?)", (decoding,))
                 self._sql.execute("UPDATE recordings SET state=? WHERE state=?", (IN_FLIGHT, QUARANTINED))
 
-    def _check_same(self, settings: Mapping[str, Any]) -> None:
-        before = dict(self._sql.execute("SELECT name, value FROM settings"))
+    def _check_same(self, before: Mapping[str, str], settings: Mapping[str, Any]) -> None:
         changed = [
             line for name, value in settings.items() for line in _differences(json.loads(before[name]), value, name)
         ]
@@ -136,6 +146,24 @@ class Store:
                 if self._sql.in_transaction:
                     self._sql.execute("ROLLBACK")
                 raise
+
+
+def forget(path: Path) -> None:
+    """Begin anew, and keep only which files were written: they go when the next run writes its own."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as sql:
+            sql.execute("PRAGMA locking_mode=EXCLUSIVE")
+            if sql.execute("PRAGMA user_version").fetchone() == (VERSION,):
+                sql.execute("BEGIN")
+                for table in ("settings", "recordings", "listing", "events", "labels", "complete"):
+                    sql.execute(f"DELETE FROM {table}")
+                sql.execute("UPDATE OR REPLACE made SET recording = 0")
+                sql.execute("COMMIT")
+                return
+    except sqlite3.DatabaseError:  # it is damaged, or no journal at all
+        pass
+    for suffix in SIDE_FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -194,7 +194,8 @@ def _into_files(
             **how,
         )
     except KeyboardInterrupt:
-        say("To go on from here, run the same command again.", quiet=quiet)
+        again = "the same command again" + (", without --overwrite" if how["overwrite"] else "")
+        say(f"To go on from here, run {again}.", quiet=quiet)
         raise
     if json:
         emit(run.about.read_text(encoding="utf-8").removesuffix("\n"))
@@ -284,10 +285,12 @@ class _Printed:
             yield one
 
     def _make(self, source: str, heard: Heard) -> None:
+        if not self._makers:
+            return
         from auscult.archive.results import Searched
+        from auscult.audio.recorded import recorded_at
 
-        facts = self.facts.get(heard.source)
-        searched = Searched(source, heard.source, heard.duration_s, None if facts is None else facts.started_at)
+        searched = Searched(source, heard.source, heard.duration_s, recorded_at(source))
         for maker in self._makers:
             for _, problem in maker(searched, name_by_path(heard.source), list(self._events)):
                 if problem is not None:

@@ -24,6 +24,7 @@ T = TypeVar("T")
 # The widest that text gets, and the part of it that names take, where values stand beside them.
 MAX_COLUMNS = 100
 NAME_COLUMNS = 16
+UTF8_MARK = b"\xef\xbb\xbf"
 
 
 def emit(text: str) -> None:
@@ -245,18 +246,36 @@ def _listed(files_from: str | None) -> Iterator[str]:
     if files_from is None:
         return iter(())
     try:
-        file = sys.stdin.buffer if files_from == "-" else open(files_from, "rb")  # noqa: SIM115 - `_names` closes it
+        file: Any = sys.stdin.buffer if files_from == "-" else open(files_from, "rb")  # noqa: SIM115 - `_names` closes it
         # Whether it can be read is known now, before any work.
-        first = file.readline()
+        start = file.peek()
     except (OSError, ValueError) as error:
         raise UsageError(
             f"--files-from {files_from}: cannot be read ({error}); give a text file, a name a line, or - for stdin."
         ) from error
-    return _names(first.removeprefix(b"\xef\xbb\xbf"), file)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        file.close()
+        raise UsageError(f"--files-from {files_from}: is UTF-16 text; save it as UTF-8.")
+    file.read(len(UTF8_MARK) if start.startswith(UTF8_MARK) else 0)
+    return _names(file, _between_nuls if b"\0" in start else _lines)
 
 
-def _names(first: bytes, file: BinaryIO) -> Iterator[str]:
+def _names(file: BinaryIO, parts: Callable[[BinaryIO], Iterator[bytes]]) -> Iterator[str]:
     with nullcontext() if file is sys.stdin.buffer else file:
-        for line in chain([first], file):
-            if line.strip():
-                yield os.fsdecode(line.rstrip(b"\n").removesuffix(b"\r"))
+        for part in parts(file):
+            if part.strip():
+                yield os.fsdecode(part)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        yield line.rstrip(b"\n").removesuffix(b"\r")
+
+
+def _between_nuls(file: BinaryIO) -> Iterator[bytes]:
+    """As `find -print0` ends names, which may hold line ends then."""
+    held = b""
+    for line in file:
+        *whole, held = (held + line).split(b"\0")
+        yield from whole
+    yield held

@@ -356,3 +356,12 @@ def test_a_disk_that_fills_up_on_the_way(auscult: Auscult, model: Path, tmp_path
             assert (disk / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_folder_for_pictures_that_cannot_be_made_is_named(
+    auscult: Auscult, model: Path, night: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    done = auscult("detect", night, "--model", model, *ON, "-q", "--plot", tmp_path / "file")
+    assert done.code == 1
+    assert "night.png: cannot be written" in done.err

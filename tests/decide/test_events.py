@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auscult.audio import plan_windows
 from auscult.decide import EventFinder, EventOptions
 from auscult.decide.events import resolve_levels
+from auscult.decide.runs import Smoother
 from auscult.errors import UsageError
 from auscult.records import Event, Label
 
@@ -314,6 +315,25 @@ def test_memory_does_not_grow_with_the_length_of_an_event() -> None:
         finder.push(windows[at : at + 8], values[at : at + 8])
         assert len(finder._smoother._sums) <= 4 * 1 + 64
         assert len(finder._assembly._certain) < 10
+
+
+@pytest.mark.parametrize("smooth_s", [3600.0, 1e12, 1e300])
+def test_means_over_any_time_take_no_more_memory_than_the_sound(smooth_s: float) -> None:
+    scores = np.linspace(0, 1, 1000, dtype=np.float32)
+    smoother = Smoother(round(smooth_s) // 2, 1)
+    for part in np.split(scores[:, None], 100):
+        assert len(smoother.push(part)) == 0
+        assert len(smoother._sums) < 4000
+    np.testing.assert_allclose(smoother.finish(), 0.5, atol=1e-6)
+    finder = EventFinder(
+        *("a", LABELS, [0], EventOptions(smooth_s=smooth_s)),
+        thresholds=None,
+        sample_rate=RATE,
+        window_samples=10,
+        hop_samples=10,
+    )
+    (event,) = finder.push(plan_windows(20, length=10, hop=10), np.full((2, 3), 0.5, np.float32)) + finder.finish()
+    assert (event.start_s, event.end_s) == (0.0, 20 / RATE)
 
 
 @pytest.mark.parametrize("smooth_s", [0.0, 2.0])

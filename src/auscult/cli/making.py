@@ -64,7 +64,6 @@ def _pictures_into(folder: Path, choice: ModelChoice, jobs: int | None) -> Maker
 
         path = (folder / f"{name}.png").absolute()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             draw_day(classifier(), searched.source, events, path, started_at=searched.started_at, workers=jobs)
         except AuscultError as problem:
             yield path, problem

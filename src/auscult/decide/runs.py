@@ -15,6 +15,8 @@ from auscult.records import FloatArray
 
 # Scores are added up as whole multiples of 2 ** -32, so that sums are exact, and the same in any order.
 STEPS_OF_ONE = 2.0**32
+# More than any sound has windows.
+MOST_ROWS = 2**40
 # A score that is below every threshold.
 NOT_HEARD = np.float32(-np.inf)
 
@@ -34,7 +36,8 @@ class Turn(NamedTuple):
 class Smoother:
     """Centred means over `2 * half + 1` rows; at both ends over those of them that exist.
 
-    A row comes out when the `half` rows after it are in. In memory are two times as many rows as a mean takes.
+    A row comes out when the `half` rows after it are in. In memory are a few times as many rows as a mean takes, or as
+    there are.
 
     Examples
     --------
@@ -46,9 +49,9 @@ class Smoother:
     """
 
     def __init__(self, half: int, n_columns: int) -> None:
-        self._half = half
+        self._half = min(half, MOST_ROWS)
         # Sums of all rows before row `_base`, `_base + 1`, ... `_n`: int64, which may wrap around without harm.
-        self._sums = np.zeros((4 * half + 64, n_columns), np.int64)
+        self._sums = np.zeros((64, n_columns), np.int64)
         self._base = self._n = 0
         self._next = 0
 
@@ -83,7 +86,8 @@ class Smoother:
         unneeded = max(self._next - self._half, 0) - self._base
         kept = self._sums[unneeded : self._n - self._base + 1]
         if len(kept) + n_rows > len(self._sums):
-            self._sums = np.concatenate([kept, np.empty((2 * n_rows, kept.shape[1]), np.int64)])
+            # In proportion to what there is, so that a row is moved a few times at most.
+            self._sums = np.concatenate([kept, np.empty((len(kept) + 2 * n_rows, kept.shape[1]), np.int64)])
         else:
             self._sums[: len(kept)] = kept.copy()
         self._base += unneeded

@@ -139,3 +139,24 @@ print(next(found))
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "0\n", "")
+
+
+def test_the_end_of_a_program_waits_for_threads_whose_work_was_dropped() -> None:
+    # What native libraries do in a thread that Python tears down meanwhile ends in `terminate called`.
+    program = """
+import time
+from auscult.in_order import in_order
+
+def work(piece):
+    yield piece
+    try:
+        time.sleep(0.5)
+    finally:
+        print("ended")
+
+found = in_order([0], work, workers=1)
+next(found)
+found.close()
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "ended\n", "")

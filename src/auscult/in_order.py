@@ -88,6 +88,7 @@ class _Crew(Generic[S, T]):
             # A thread that is no daemon would keep a program from ending that has lost interest in the rest.
             thread = threading.Thread(target=_work_off, args=(self._tasks, self._work), daemon=True)
             self._threads.append(thread)
+            _threads.add(thread)
             thread.start()
 
     def stop(self) -> None:
@@ -103,22 +104,23 @@ class _Crew(Generic[S, T]):
         for _ in self._threads:
             self._tasks.put(None)
 
-    def join(self, timeout_s: float | None = None) -> None:
+    def join(self) -> None:
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join()
 
 
 _crews: weakref.WeakSet[_Crew[Any, Any]] = weakref.WeakSet()
+# Also of crews that are gone, for nobody waited: a thread is held by Python until it has ended.
+_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 @atexit.register
 def _stop_all() -> None:
     """At the end of the process threads must not be in the middle of what is being torn down."""
-    crews = list(_crews)
-    for crew in crews:
+    for crew in list(_crews):
         crew.stop()
-    for crew in crews:
-        crew.join(MAX_END_S)
+    for thread in list(_threads):
+        thread.join(MAX_END_S)
 
 
 def _work_off(tasks: SimpleQueue[tuple[_Queue[T], S] | None], work: Callable[[S], Iterator[T]]) -> None:

@@ -295,4 +295,6 @@ def read_plans(path: str | os.PathLike[str]) -> list[ScenePlan]:
             )
         return [ScenePlan.from_dict(values, Path(path).parent) for values in content["scenes"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: this is no scenes.json as `auscult mix` writes it ({error!r}).") from error
+        # Of a KeyError, the text is the key alone.
+        said = repr(error) if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{path}: this is no scenes.json as `auscult mix` writes it ({said.rstrip('.')}).") from error

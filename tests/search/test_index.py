@@ -22,7 +22,7 @@ from auscult import search
 from auscult.classifier import Classifier
 from auscult.errors import InputError, OutputError, UsageError
 from auscult.search import Added, Index, add_sounds, building
-from auscult.search.folder import Folder
+from auscult.search.folder import Description, Folder, Table
 from auscult.search.vectors import packed
 from tests.archive.crashing import crashing_environment
 from tests.tiny_models import SAMPLE_RATE, tiny_spec, write_tiny_model
@@ -340,11 +340,57 @@ def test_a_damaged_index_is_named(archive: Path, model: Classifier, tmp_path: Pa
             use()
 
 
+def test_a_damaged_byte_makes_no_wrong_answer(archive: Path, model: Classifier, tmp_path: Path) -> None:
+    """Of any file, at any place: what is said is true or an error, but for what is not found among damaged vectors."""
+    Index.build(tmp_path / "index", [archive], model)
+    query = archive / "one" / "3.wav"
+    expected = Index.open(tmp_path / "index").search(query, model, k=100)
+    random = np.random.default_rng(0)
+    n_found_out = dict.fromkeys(["index.json", "recordings-1.jsonl", "vectors-1.i16", "totals.i64", "reading.json"], 0)
+    assert set(content(tmp_path / "index")) == set(n_found_out)
+    for name in n_found_out:
+        path = tmp_path / "index" / name
+        whole = path.read_bytes()
+        for _ in range(60):
+            spoiled = bytearray(whole)
+            spoiled[random.integers(len(whole))] ^= 1 << int(random.integers(8))
+            path.write_bytes(spoiled)
+            try:
+                found = Index.open(tmp_path / "index").search(query, model, k=100)
+            except UsageError:
+                n_found_out[name] += 1
+            else:
+                assert found == expected
+        path.write_bytes(whole)
+    assert n_found_out == dict(n_found_out, **{"recordings-1.jsonl": 60, "vectors-1.i16": 60, "totals.i64": 0})
+    assert n_found_out["index.json"] >= 59
+
+
+def test_an_index_that_is_written_anew_while_it_is_opened_is_opened_anew(
+    archive: Path, model: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Index.build(tmp_path / "index", [archive], model)
+    read_table = Folder.read_table
+    for before in (True, False):
+
+        def slow(self: Folder, description: Description, is_before: bool = before) -> Table:
+            monkeypatch.setattr(Folder, "read_table", read_table)
+            if is_before:
+                building.compact(self)
+            table = read_table(self, description)
+            if not is_before:
+                building.compact(self)
+            return table
+
+        monkeypatch.setattr(Folder, "read_table", slow)
+        assert len(Index.open(tmp_path / "index")) == 8
+
+
 def test_sums_that_are_lost_or_old_are_made_again(archive: Path, model: Classifier, tmp_path: Path) -> None:
     index = Index.build(tmp_path / "index", [archive], model)
     expected = index.search(archive / "one" / "2.wav", model)
     for spoiled in (b"", b"\x93NUMPY", b"nonsense"):
-        (tmp_path / "index" / "totals.npy").write_bytes(spoiled)
+        (tmp_path / "index" / "totals.i64").write_bytes(spoiled)
         assert Index.open(tmp_path / "index").search(archive / "one" / "2.wav", model) == expected
     Index.build(tmp_path / "index", [archive], model)
     folder = Folder(tmp_path / "index")
@@ -462,8 +508,8 @@ def test_memory_does_not_grow_with_the_recording(model: Classifier, tmp_path: Pa
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert len(model.embed(tmp_path / "50000.wav")) > 49_000
-    # 4 bytes a window are the scores of a group.
-    assert peaks[1] < peaks[0] + 1_500_000
+    # The sound of the longer one takes 38 MB more than that of the other; how much waits for a thread is luck.
+    assert peaks[1] < peaks[0] + 8_000_000
 
 
 def test_names_that_are_not_utf8_are_kept(model: Classifier, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auscult.errors import InputError, OutputError, UsageError
-from auscult.files import atomic_path, write_text
+from auscult.files import write_text
 from auscult.result import Heard, WindowValues
-from auscult.search.folder import Description, Folder, Recording, Table, line_of
+from auscult.search.folder import BLOCK_ROWS, Description, Folder, Recording, Table, line_of
 from auscult.search.suspects import Reading, crashes, left_out
 from auscult.search.vectors import PACKED_TYPE, Packed, Totals, packed, total
 
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
 # What a kill can cost: recordings are committed to the disk when so many seconds have gone since the last time.
 COMMIT_EVERY_S = 5.0
+# In what models agree whose embeddings can be compared.
+WHAT_IT_HEARS = ("digest", "dim", "sample_rate", "window_samples")
 # An index is written anew where more than this share of its rows belong to no recording any more.
 MAX_DEAD_SHARE = 0.5
-# Rows that are summed up or copied at a time.
-BLOCK_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ class _Writer:
         self._totals = self._sum_of_all() if totals is None else totals.copy()
         self._reading = Reading(folder.reading)
         self._crashing = folder.read_crashing()
-        self._begin_rows()
+        self._n_open, self._is_finite, self._open_crc32 = 0, True, 0
+        self._open_totals: Totals = np.zeros(description.dim, np.int64)
 
     @classmethod
     def open(cls, folder: Folder, model: Classifier, opened_as: str | None) -> _Writer:
@@ -207,7 +209,9 @@ class _Writer:
         if self._is_finite:
             vectors = packed(part.values)
             self._open_totals += total(vectors)
-            _write(self._vectors, vectors.tobytes())
+            content = vectors.tobytes()
+            self._open_crc32 = zlib.crc32(content, self._open_crc32)
+            _write(self._vectors, content)
 
     def _finish(self, one: _Asked, heard: Heard) -> Added | InputError:
         if not self._is_finite:
@@ -220,7 +224,7 @@ class _Writer:
             )
         self._take_out(one.name)
         n_windows, state = self._n_open, one.state
-        recording = Recording(self._n_rows, n_windows, heard.duration_s, state.size, state.changed_ns)
+        recording = Recording(self._n_rows, n_windows, heard.duration_s, state.size, state.changed_ns, self._open_crc32)
         self._recordings[one.name] = recording
         self._lines.append(line_of(one.name, recording))
         self._n_rows += n_windows
@@ -237,7 +241,7 @@ class _Writer:
             self._totals -= sum_of(vectors, [before])
 
     def _begin_rows(self) -> None:
-        self._n_open, self._is_finite = 0, True
+        self._n_open, self._is_finite, self._open_crc32 = 0, True, 0
         self._open_totals = np.zeros(self._description.dim, np.int64)
 
     def _drop_rows(self) -> None:
@@ -258,7 +262,7 @@ class _Writer:
         self._committed_at = time.monotonic()
 
     def _keep_totals(self) -> None:
-        keep_totals(self._folder, self._description, self._n_bytes, self._totals)
+        self._folder.write_totals(self._description, self._n_bytes, self._totals)
 
     @property
     def _row_bytes(self) -> int:
@@ -292,13 +296,13 @@ def check_same_model(folder: Folder, description: Description, wanted: Descripti
     ------
     UsageError : embeddings of the one and of the other cannot be compared
     """
-    if (description.digest, description.dim) != (wanted.digest, wanted.dim):
+    if any(getattr(description, what) != getattr(wanted, what) for what in WHAT_IT_HEARS):
         raise UsageError(
             f"{folder.name}: is an index of the model {description.model!r} ({description.digest[:12]}), and "
             f"embeddings of another ({wanted.model!r}, {wanted.digest[:12]}) cannot be compared with it; use that "
             "model, or make another index with -o."
         )
-    if (description.window_samples, description.hop_samples) != (wanted.window_samples, wanted.hop_samples):
+    if description.hop_samples != wanted.hop_samples:
         there_s, here_s = (one.hop_samples / one.sample_rate for one in (description, wanted))
         raise UsageError(
             f"{folder.name}: its windows begin every {there_s:g} s, and the model was opened with one every {here_s:g} "
@@ -335,15 +339,9 @@ def compact(folder: Folder) -> None:
             file.flush()
             os.fsync(file.fileno())
     folder.write_description(after)
-    keep_totals(folder, after, n_bytes, sum_of(vectors, table.recordings.values()))
+    folder.write_totals(after, n_bytes, sum_of(vectors, table.recordings.values()))
     for old in (folder.vectors(description.generation), folder.recordings(description.generation)):
         old.unlink(missing_ok=True)
-
-
-def keep_totals(folder: Folder, description: Description, n_bytes: int, totals: Totals) -> None:
-    """Write the sum of the vectors; `n_bytes`, of the table of recordings, says of which state."""
-    with atomic_path(folder.totals) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.concatenate([[description.generation, n_bytes], totals]))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
       index.json            which model, how its windows lie, which generation of the two files below counts
       vectors-1.i16         the packed vectors of all windows, one after another (see `vectors`)
       recordings-1.jsonl    a line a recording: which rows are its, and how its file looked when it was read
-      totals.npy            the sum of the vectors, for the centre; made again where it is absent or old
+      totals.i64            the sum of the vectors, for the centre; made again where it is absent or old
       reading.json          which files a writer is reading (see `suspects`)
       crashing.json         only where there are such: files that end the process which reads them
 
@@ -14,6 +14,9 @@ Both files only grow. Vectors are on the disk before the line of their recording
 off by the next writer: so a kill costs the recordings of the last seconds, and nothing that was there before. A later
 line of a recording takes the place of an earlier one. Where many rows belong to no recording any more, the two are
 written anew as the next generation, which counts once `index.json` says so.
+
+Damage is found rather than answered with: `index.json`, the sums and each line hold a checksum of themselves, and each
+line one of the vectors of its recording, which is looked at when the recording is among the answers.
 
 A recording has the name that it was given by: a URL, an absolute path, or a path relative to the index, in place of one
 relative to where somebody happened to be. So an index and an archive that are moved together stay together.
@@ -24,6 +27,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -32,15 +36,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 
 from auscult.errors import OutputError, UsageError
-from auscult.files import printable, write_text
-from auscult.search.vectors import PACKED_TYPE, PACKING, Packed
+from auscult.files import printable, write_bytes
+from auscult.search.vectors import PACKED_TYPE, PACKING, TOTALS_TYPE, Packed, Totals
 
 FORMAT_VERSION = 1
+# Rows that are looked at at a time, where all of them are.
+BLOCK_ROWS = 4096
 LOCK = ".lock"
 DESCRIPTION = "index.json"
+# Before the checksum of what stands before it, at the end of a line or of the description.
+_CHECKED = b', "checksum": '
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -66,19 +73,22 @@ class Description:
     dim: int
     generation: int = 1
 
-    def to_json(self) -> str:
-        said = {"format_version": FORMAT_VERSION, **asdict(self), "packing": PACKING}
-        return json.dumps(said, indent=2, ensure_ascii=True) + "\n"
+    def to_dict(self) -> dict[str, Any]:
+        return {"format_version": FORMAT_VERSION, **asdict(self), "packing": PACKING}
 
 
 class Recording(NamedTuple):
-    """A recording of an index. Its file had `size` bytes and was changed at `changed_ns`; -1: that is not known."""
+    """A recording of an index. Its file had `size` bytes and was changed at `changed_ns`; -1: that is not known.
+
+    `crc32` is that of its vectors.
+    """
 
     row: int
     n_windows: int
     duration_s: float
     size: int
     changed_ns: int
+    crc32: int
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class Folder:
 
     @property
     def totals(self) -> Path:
-        return self.path / "totals.npy"
+        return self.path / "totals.i64"
 
     @property
     def reading(self) -> Path:
@@ -163,7 +173,8 @@ class Folder:
         UsageError : no index, a damaged one, or one of a newer format
         """
         try:
-            said: Any = json.loads(self.description.read_text(encoding="utf-8"))
+            content = self.description.read_bytes()
+            said: Any = json.loads(content)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UsageError(f"{self.name}: is no index; make one with: auscult embed FOLDER -o {self.name}") from error
         except (OSError, ValueError) as error:
@@ -176,12 +187,14 @@ class Folder:
                 f"{FORMAT_VERSION}); upgrade auscult."
             )
         try:
+            _check(content.rstrip())
             return _described(said)
         except (KeyError, ValueError, TypeError) as error:
             raise self._damaged(f"{DESCRIPTION} lacks or garbles what it should say ({error})") from error
 
     def write_description(self, description: Description) -> None:
-        write_text(self.description, description.to_json())
+        text = json.dumps(description.to_dict(), ensure_ascii=True)
+        write_bytes(self.description, _checked(text) + b"\n")
 
     def read_table(self, description: Description) -> Table:
         """The recordings.
@@ -192,7 +205,9 @@ class Folder:
         """
         path = self.recordings(description.generation)
         try:
-            content = path.read_bytes() if path.exists() else b""
+            # A first writer that was killed early has made neither.
+            is_new = description.generation == 1 and not path.exists()
+            content = b"" if is_new else path.read_bytes()
             size = self.vectors(description.generation).stat().st_size if content else 0
         except OSError as error:
             raise self._damaged(f"{error.filename} cannot be read ({error.strerror})") from error
@@ -228,15 +243,39 @@ class Folder:
         except (OSError, ValueError) as error:
             raise self._damaged(f"{path.name} cannot be read ({error})") from error
 
-    def read_totals(self, description: Description, table: Table) -> NDArray[np.int64] | None:
+    def read_totals(self, description: Description, table: Table) -> Totals | None:
         """The sum of the vectors of `table`; None where the file is not that of just this table."""
         try:
-            kept = np.load(self.totals, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            content = self.totals.read_bytes()
+        except OSError:
             return None
-        if kept.dtype != np.int64 or kept.shape != (2 + description.dim,):
+        if len(content) != TOTALS_TYPE.itemsize * (3 + description.dim):
             return None
-        return kept[2:] if kept[:2].tolist() == [description.generation, table.n_bytes] else None
+        kept: Totals = np.frombuffer(content, TOTALS_TYPE)
+        about = [description.generation, table.n_bytes, zlib.crc32(kept[3:].tobytes())]
+        return kept[3:] if kept[:3].tolist() == about else None
+
+    def write_totals(self, description: Description, n_bytes: int, totals: Totals) -> None:
+        """Keep the sum of the vectors; `n_bytes`, of the table of recordings, says of which state."""
+        about = [description.generation, n_bytes, zlib.crc32(totals.astype(TOTALS_TYPE).tobytes())]
+        write_bytes(self.totals, np.concatenate([about, totals]).astype(TOTALS_TYPE).tobytes())
+
+    def check_vectors(self, description: Description, name: str, recording: Recording, vectors: Packed) -> None:
+        """
+        Parameters
+        ----------
+        vectors : of all recordings
+
+        Raises
+        ------
+        UsageError : those of this recording are not what was written
+        """
+        crc32, end = 0, recording.row + recording.n_windows
+        for start in range(recording.row, end, BLOCK_ROWS):
+            crc32 = zlib.crc32(vectors[start : min(start + BLOCK_ROWS, end)].tobytes(), crc32)
+        if crc32 != recording.crc32:
+            file = self.vectors(description.generation).name
+            raise self._damaged(f"{file} does not hold what was written to it for {printable(self.source_of(name))}")
 
     def read_crashing(self) -> dict[str, Any]:
         """Of each file that ends the process which reads it: size, time of change, how the process ended."""
@@ -304,26 +343,42 @@ class Folder:
 def line_of(source: str, recording: Recording | None) -> bytes:
     """The line that says that an index holds `recording`; None: that it holds it no more."""
     said = {"source": source, **({"gone": True} if recording is None else recording._asdict())}
-    return (json.dumps(said, ensure_ascii=True) + "\n").encode("ascii")
+    return _checked(json.dumps(said, ensure_ascii=True)) + b"\n"
+
+
+def _checked(text: str) -> bytes:
+    """A JSON object with its checksum as its last value.
+
+    >>> _checked('{"a": 1}')
+    b'{"a": 1, "checksum": 2057863684}'
+    """
+    head = text.removesuffix("}").encode("ascii")
+    return head + _CHECKED + b"%d}" % zlib.crc32(head)
+
+
+def _check(content: bytes) -> None:
+    """
+    Raises
+    ------
+    ValueError : not what `_checked` gave
+    """
+    head, _, _ = content.rpartition(_CHECKED)
+    if content != head + _CHECKED + b"%d}" % zlib.crc32(head):
+        raise ValueError("its checksum is another")
 
 
 def _from_line(line: bytes) -> tuple[str, Recording | None]:
     """
-    >>> _from_line(line_of("a.wav", Recording(0, 3, 1.5, 99, -1)))
-    ('a.wav', Recording(row=0, n_windows=3, duration_s=1.5, size=99, changed_ns=-1))
-    >>> _from_line(line_of("a.wav", None))
+    >>> _from_line(line_of("a.wav", Recording(0, 3, 1.5, 99, -1, 7)).rstrip())
+    ('a.wav', Recording(row=0, n_windows=3, duration_s=1.5, size=99, changed_ns=-1, crc32=7))
+    >>> _from_line(line_of("a.wav", None).rstrip())
     ('a.wav', None)
     """
+    _check(line)
     said = json.loads(line)
-    source = said["source"]
-    if not isinstance(source, str):
-        raise ValueError("the source is no text")
     if said.get("gone"):
-        return source, None
-    whole = [said[name] for name in ("row", "n_windows", "size", "changed_ns")]
-    if not all(isinstance(value, int) for value in whole):
-        raise ValueError("a number is no whole number")
-    return source, Recording(whole[0], whole[1], float(said["duration_s"]), whole[2], whole[3])
+        return said["source"], None
+    return said["source"], Recording(**{name: said[name] for name in Recording._fields})
 
 
 def _described(said: dict[str, Any]) -> Description:

@@ -47,6 +47,7 @@ class Index:
         self._recordings = recordings
         self._vectors = vectors
         self._centre: FloatArray | None = None
+        self._checked: set[str] = set()
         self._model: Classifier | None = None
 
     @classmethod
@@ -59,6 +60,17 @@ class Index:
         """
         folder = Folder(path)
         description = folder.describe()
+        try:
+            index = cls._opened(folder, description)
+        except UsageError:
+            if folder.describe() == description:
+                raise
+            return cls.open(path)
+        # A writer may have written it anew meanwhile, and taken the files away that counted before.
+        return index if folder.describe() == description else cls.open(path)
+
+    @classmethod
+    def _opened(cls, folder: Folder, description: Description) -> Index:
         table = folder.read_table(description)
         index = cls(folder, description, table.recordings, folder.map_vectors(description, table.n_rows))
         totals = folder.read_totals(description, table)
@@ -172,7 +184,8 @@ class Index:
         Raises
         ------
         InputError : the query cannot be used
-        UsageError : `k` is below 1, or the model is another one than that of the index
+        UsageError : `k` is below 1, the model is another one than that of the index, or what the index holds of a
+            recording among the answers is damaged
         """
         if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
             raise UsageError(f"The 'k' parameter of search must be a whole number of at least 1. Got {k!r} instead.")
@@ -188,7 +201,7 @@ class Index:
         self, query: Query, k: int, per_recording: bool, left_out: set[str], pool: ThreadPoolExecutor
     ) -> list[Hit]:
         best: list[Found] = []
-        hits: dict[int, Hit] = {}
+        name_at: dict[int, str] = {}
         for names, recordings in self._groups():
             first = recordings[0].row
             rows = np.array([one.row for one in recordings], np.int64) - first
@@ -199,15 +212,17 @@ class Index:
                 scores[rows[number] : rows[number] + lengths[number]] = -np.inf
             found = best_spans(scores, rows, lengths, span=query.span, k=k, one_each=per_recording)
             placed = [Found(one.below, one.row + first, one.recording) for one in found]
-            for one in placed:
-                name, recording = names[one.recording], recordings[one.recording]
-                hits[one.row] = self._hit(name, recording, one.row - recording.row, query.span, one.score)
+            name_at |= {one.row: names[one.recording] for one in placed}
             best = merged([best, placed], k)
-            hits = {one.row: hits[one.row] for one in best}
-        return [hits[one.row] for one in best]
+            name_at = {one.row: name_at[one.row] for one in best}
+        return [self._hit(name_at[one.row], one.row, query.span, one.score) for one in best]
 
-    def _hit(self, name: str, recording: Recording, window: int, span: int, score: float) -> Hit:
-        about = self._description
+    def _hit(self, name: str, row: int, span: int, score: float) -> Hit:
+        about, recording = self._description, self._recordings[name]
+        if name not in self._checked:
+            self._folder.check_vectors(about, name, recording, self._vectors)
+            self._checked.add(name)
+        window = row - recording.row
         last = min(window + span, recording.n_windows) - 1
         end_s = (last * about.hop_samples + about.window_samples) / about.sample_rate
         return Hit(

@@ -19,6 +19,7 @@ Totals: TypeAlias = NDArray[np.int64]
 SCALE = 32767
 PACKING = "sign(x) sqrt(|x|), unit length, times 32767, rounded, int16 little-endian"
 PACKED_TYPE = np.dtype("<i2")
+TOTALS_TYPE = np.dtype("<i8")
 # The centre counts for so many windows more at zero: the mean of a handful of sounds is those sounds, and nothing
 # would be left of them.
 EXTRA_AT_ZERO = 100

@@ -115,7 +115,7 @@ def test_people_read_lines(ears: Path, recording: Path) -> None:
 
 
 def test_it_ends_after_so_many_seconds(ears: Path, recording: Path) -> None:
-    done = listen("-", "-m", ears, "--seconds", 0.5, given=recording.read_bytes())
+    done = listen("-", "-m", ears, "--duration", 0.5, given=recording.read_bytes())
     assert done.returncode == 0
     assert done.stderr.startswith("heard 0.5 s in 19 windows")
 
@@ -127,7 +127,7 @@ def test_it_ends_after_so_many_seconds(ears: Path, recording: Path) -> None:
         (["-", "--rate", "0"], b"", 2, "--rate must be at least 1"),
         (["-", "--rate", "8000", "--encoding", "mp3"], b"", 2, "The encoding of PCM is one of u8, s16le"),
         (["-", "--device", "1"], b"", 2, "A source and --device exclude each other"),
-        (["-", "--seconds", "0"], b"", 2, "--backlog and --seconds must be above 0"),
+        (["-", "--duration", "0"], b"", 2, "--backlog and --duration must be above 0"),
         (["-", "--show", "0"], b"", 2, "--show must be at least 1"),
         (["-", "--on", "x"], b"", 2, "--on x: must be a score from 0 to 1"),
         (["nowhere.mp3"], b"", 1, "nowhere.mp3: there is no such file"),
@@ -257,7 +257,7 @@ def test_a_microphone(auscult: Auscult, ears: Path, recording: Path, microphone:
             stream.speak(part[np.newaxis])
 
     microphone.script = speaks
-    done = auscult("listen", "-m", ears, "--device", "3", "--json", "--seconds", 2, *EVENTS)
+    done = auscult("listen", "-m", ears, "--device", "3", "--json", "--duration", 2, *EVENTS)
     assert done.code == 0
     expected = [one.to_dict() for one in load(ears).detect(recording, _options())]
     assert [one["source"] for one in done.records] == ["<USB Audio>"] * len(expected)
@@ -296,7 +296,7 @@ def test_without_a_microphone(auscult: Auscult, ears: Path, microphone: FakeSoun
 def test_a_server_that_breaks_off(auscult: Auscult, ears: Path) -> None:
     with radio() as server:
         server.answers = [cut_off, endless]
-        done = auscult("listen", server.url, "-m", ears, "--json", "--seconds", 5)
+        done = auscult("listen", server.url, "-m", ears, "--json", "--duration", 5)
         assert server.n_requests == 2
     assert done.code == 0
     assert f"auscult: {server.url}: it cannot be heard (Input/output error); trying again\n" in done.err
@@ -318,5 +318,5 @@ def test_a_terminal_is_no_sound(
 def test_no_thread_is_left(auscult: Auscult, ears: Path, microphone: FakeSounddevice) -> None:
     microphone.script = lambda stream: stream.speak(np.zeros((1, 16000), np.float32))
     before = set(threading.enumerate())
-    assert auscult("listen", "-m", ears, "--json", "--seconds", 0.2).code == 0
+    assert auscult("listen", "-m", ears, "--json", "--duration", 0.2).code == 0
     assert [one for one in set(threading.enumerate()) - before if one.name.startswith("capture")] == []

@@ -39,7 +39,7 @@ def listen(
     rate: Annotated[int | None, Parameter(metavar="HZ")] = None,
     channels: int | None = None,
     encoding: Annotated[str, Parameter(metavar="NAME")] = "s16le",
-    seconds: float | None = None,
+    duration: Annotated[float | None, Parameter(metavar="SECONDS")] = None,
     backlog: Annotated[float, Parameter(metavar="SECONDS")] = BACKLOG_S,
     show: int = 5,
     windows: bool = False,
@@ -70,7 +70,7 @@ def listen(
         Of PCM on standard input, or how many of a microphone's to hear; 1 if not given.
     encoding
         Of PCM on standard input: u8, s16le, s16be, s24le, s32le, s32be, f32le, f32be or f64le.
-    seconds
+    duration
         End when so much sound was heard.
     backlog
         How much sound may wait for the model; when more does, the oldest is dropped until half of this is left.
@@ -90,13 +90,13 @@ def listen(
     if devices:
         return _show_devices(json)
     check_at_least_one("--show", show)
-    if backlog <= 0 or (seconds is not None and seconds <= 0):
-        raise UsageError("--backlog and --seconds must be above 0.")
+    if backlog <= 0 or (duration is not None and duration <= 0):
+        raise UsageError("--backlog and --duration must be above 0.")
     deciding.check()
     sound = _input(source, device, rate, channels, encoding)
     classifier = opening.load(model, top_k=show, for_people=not json, quiet=quiet)
     with _shown(classifier, show, windows=windows, json=json, quiet=quiet) as printer:
-        return _listen(sound, classifier, deciding, printer, seconds=seconds, backlog=backlog, json=json, quiet=quiet)
+        return _listen(sound, classifier, deciding, printer, duration=duration, backlog=backlog, json=json, quiet=quiet)
 
 
 def _listen(
@@ -105,7 +105,7 @@ def _listen(
     deciding: Deciding,
     show: Show,
     *,
-    seconds: float | None,
+    duration: float | None,
     backlog: float,
     json: bool,
     quiet: bool,
@@ -116,7 +116,7 @@ def _listen(
     options = deciding.options(classifier.labels)
     code = 0
     with _stopped_by_signals() as stop, Capture(sound, backlog_s=backlog) as capture:
-        listening = Listening(classifier, capture, options, seconds=seconds)
+        listening = Listening(classifier, capture, options, seconds=duration)
         try:
             trouble = ""
             while not stop.is_set() and not listening.ended:

@@ -189,7 +189,8 @@ def test_into_files(auscult: Auscult, model: Path, tmp_path: Path) -> None:
     assert f"auscult: {folder / 'bad.wav'}: " in done.err
     assert done.err.endswith(
         f"events in 4 recordings, 8.0 s of sound; 1 failed\nevents  {output / 'events.csv'}\n"
-        f"events  {output / 'events.Table.1.selections.txt'}\nfailed  {output / 'failed.csv'}\n"
+        f"events  {output / 'events.Table.1.selections.txt'}\nsummary {output / 'summary.csv'}\n"
+        f"failed  {output / 'failed.csv'}\n"
     )
     before = (output / "events.csv").read_bytes()
     # Printed, it is the same, but for the order of events that overlap.

@@ -79,6 +79,11 @@ class ArchiveRun:
         return self.folder / "failed.csv"
 
     @property
+    def summary(self) -> Path:
+        """The table of recordings with their labels, where it was asked for."""
+        return self.folder / "summary.csv"
+
+    @property
     def about(self) -> Path:
         """Model, options, versions and counts, as JSON."""
         return self.folder / "run.json"

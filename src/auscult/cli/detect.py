@@ -199,15 +199,17 @@ def _into_files(
         raise
     if json:
         emit(run.about.read_text(encoding="utf-8").removesuffix("\n"))
-    _say_what_is_there(run, quiet=quiet)
+    _say_what_is_there(run, summary=how["summary"], quiet=quiet)
     return 1 if run.n_failed or run.n_unmade else 0
 
 
-def _say_what_is_there(run: ArchiveRun, *, quiet: bool) -> None:
+def _say_what_is_there(run: ArchiveRun, *, summary: bool, quiet: bool) -> None:
     counts = run.counts
     say(_in_words(counts.events, counts.done, run.n_failed, counts.sound_s), quiet=quiet)
     for path in run.outputs:
         say(f"events  {path}", quiet=quiet)
+    if summary:
+        say(f"summary {run.summary}", quiet=quiet)
     if run.n_failed:
         say(f"failed  {run.failed}", quiet=quiet)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
@@ -24,16 +23,15 @@ from auscult.audio import load_waveform, plan_windows
 from auscult.decide import (
     NOT_GIVEN,
     Count,
-    EventFinder,
     EventOptions,
     Names,
     Selection,
     Shortlist,
     Summary,
-    Summing,
     Threshold,
     check_count,
 )
+from auscult.detecting import Detecting, event_columns
 from auscult.errors import InputError, UsageError
 from auscult.features import FeatureSpec, log_mel
 from auscult.in_order import in_order
@@ -375,16 +373,7 @@ class Classifier:
         InputError : where the sound cannot be used
         UsageError : an option is not what stands above
         """
-        return self._events_alone(self.detect_many([source], options, allow=allow, deny=deny))
-
-    @staticmethod
-    def _events_alone(found: Generator[Event | Heard | InputError, None, None]) -> Generator[Event, None, None]:
-        with closing(found):
-            for one in found:
-                if isinstance(one, InputError):
-                    raise one
-                if isinstance(one, Event):
-                    yield one
+        return _events_alone(self.detect_many([source], options, allow=allow, deny=deny))
 
     def detect_many(
         self,
@@ -411,8 +400,7 @@ class Classifier:
         ModelFileError : where the model itself fails
         UsageError : `sources` is a single one, or an option is not what stands above
         """
-        is_named = (self._selection.allow if allow is deny is NOT_GIVEN else allow) not in (None, NOT_GIVEN)
-        return self._each(sources, self._searching(options, allow, deny, everything=is_named), workers)
+        return self._each(sources, self._detecting(options, allow, deny).search, workers)
 
     def summarise_many(
         self,
@@ -436,37 +424,14 @@ class Classifier:
         ModelFileError : where the model itself fails
         UsageError : `sources` is a single one, or an option is not what stands above
         """
-        search = self._searching(options, allow, deny, everything=True)
+        detecting = self._detecting(options, allow, deny)
 
         def summarised(scoring: Scoring, source: AnySource) -> Iterator[Summary]:
-            for one in search(scoring, source):
+            for one in detecting.search(scoring, source, every_label=True):
                 if isinstance(one, Heard):
                     yield Summary(one.source, one.duration_s, one.labels)
 
         return self._each(sources, summarised, workers)
-
-    def _searching(
-        self, options: EventOptions, allow: Names, deny: Names, *, everything: bool
-    ) -> Callable[[Scoring, AnySource], Iterator[Event | Heard]]:
-        """What finds the events of one sound and sums it up: `everything` that may be an event, or what is heard."""
-        if not self.spec.takes_sound:
-            raise UsageError(f"The model {self.spec.name!r} takes pictures, in which nothing has a time.")
-        finder = self._event_finder(options, allow, deny)
-
-        def search(scoring: Scoring, source: AnySource) -> Iterator[Event | Heard]:
-            events = finder(scoring.name(source))
-            summing = Summing(self.labels, events.columns, always=None if everything else ())
-            for part in scoring.heard(source, "scores"):
-                if isinstance(part, Heard):
-                    summing.add(found := events.finish())
-                    yield from found
-                    yield replace(part, labels=summing.finish())
-                else:
-                    summing.push(part.values)
-                    summing.add(found := events.push(part.windows, part.values))
-                    yield from found
-
-        return search
 
     def stream(
         self,
@@ -497,13 +462,11 @@ class Classifier:
         ------
         UsageError : an option is not what stands above, or the model takes pictures only
         """
-        if not self.spec.takes_sound:
-            raise UsageError(f"The model {self.spec.name!r} takes pictures; sound cannot be streamed to it.")
         selection = self._selection.changed(top_k=top_k, score_threshold=score_threshold, allow=allow, deny=deny)
         return Stream(
             self._runner,
             self._shortlist_of(selection),
-            self._event_finder(options, allow, deny),
+            self._detecting(options, allow, deny).finder,
             sample_rate=sample_rate,
             channels=channels,
             source=source,
@@ -516,31 +479,13 @@ class Classifier:
         ------
         UsageError : `allow` or `deny` is not what stands there
         """
-        head = self.spec.heads[0]
-        selection = self._selection.changed(top_k=None, score_threshold=NOT_GIVEN, allow=allow, deny=deny)
-        columns = selection.shortlist(head.labels).columns
-        if selection.allow is None and head.unknown is not None:
-            columns = tuple(column for column in columns if head.labels[column].id != head.unknown.label)
-        return columns
+        return event_columns(self.spec, self._changed(allow, deny))
 
-    def _event_finder(self, options: EventOptions, allow: Names, deny: Names) -> Callable[[str], EventFinder]:
-        """What makes a finder for a sound of a name; made once for all, so that wrong options are refused at once."""
-        spec, head = self.spec, self.spec.heads[0]
-        columns = self.event_columns(allow=allow, deny=deny)
-        own = head.thresholds
-        if self._selection.score_threshold is not None:
-            own = (self._selection.score_threshold,) * len(head.labels)
+    def _detecting(self, options: EventOptions, allow: Names, deny: Names) -> Detecting:
+        return Detecting(self.spec, self._changed(allow, deny), options)
 
-        return EventFinder(
-            "",
-            head.labels,
-            columns,
-            options,
-            thresholds=own,
-            sample_rate=spec.sample_rate,
-            window_samples=spec.window_samples,
-            hop_samples=spec.hop_samples,
-        ).like
+    def _changed(self, allow: Names, deny: Names) -> Selection:
+        return self._selection.changed(top_k=NOT_GIVEN, score_threshold=NOT_GIVEN, allow=allow, deny=deny)
 
     def embed(self, source: AnySource) -> FloatArray:
         """What the model makes of each window before it decides: a vector in which like sounds lie close.
@@ -633,13 +578,22 @@ class Classifier:
             )
 
 
+def _events_alone(found: Generator[Event | Heard | InputError, None, None]) -> Generator[Event, None, None]:
+    with closing(found):
+        for one in found:
+            if isinstance(one, InputError):
+                raise one
+            if isinstance(one, Event):
+                yield one
+
+
 def _check_several(sources: Any) -> None:
     """Refuse a single source: a str would be taken as many, of a letter each."""
     is_single = isinstance(sources, str | bytes | bytearray | memoryview | Mapping) or hasattr(sources, "read")
     if is_single or not isinstance(sources, Iterable) or (isinstance(sources, np.ndarray) and sources.ndim < 2):
         raise UsageError(
-            "The 'sources' parameter of classify_many must be several sounds, as in a list. "
-            f"Got a single {type(sources).__name__} instead; put it into a list, or call classify."
+            "The 'sources' parameter must be several sounds, as in a list. "
+            f"Got a single {type(sources).__name__} instead; put it into a list."
         )
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,34 @@ def test_a_death_at_any_write(sounds: Path, model: str, tmp_path: Path, whole: d
     assert die(at_write, sounds, model, output)
     assert detect_archive(sounds, output, model=model, options=OPTIONS, summary=True).counts.quarantined == 0
     assert written(output) == whole
+
+
+@pytest.mark.parametrize("at_file", range(4))
+def test_a_death_before_any_file(
+    sounds: Path,
+    model: str,
+    tmp_path: Path,
+    whole: dict[str, bytes],
+    at_file: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    how: dict[str, Any] = {"model": model, "options": OPTIONS, "output": tmp_path / "out"}
+    # What stands there of other forms goes, too.
+    detect_archive(sounds, **how, formats=("jsonl", "audacity"))
+    n_replaced = count()
+    replace = os.replace
+
+    def dying(*paths: Any) -> None:
+        if next(n_replaced) == at_file:
+            raise Death
+        replace(*paths)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("auscult.files.os.replace", dying)
+        with pytest.raises(Death):
+            detect_archive(sounds, **how, summary=True)
+    detect_archive(sounds, **how, summary=True)
+    assert written(tmp_path / "out") == whole
 
 
 def test_one_death_after_the_other(sounds: Path, model: str, tmp_path: Path, whole: dict[str, bytes]) -> None:

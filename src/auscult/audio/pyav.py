@@ -55,13 +55,11 @@ class PyavReader:
             )
         except self._errors as error:
             raise self._error(error) from error
-        streams = self._container.streams.audio
-        if not streams or streams[0].codec_context is None:
+        try:
+            self._stream = sound_of(self._container, self.name)
+        except InputError:
             self._container.close()
-            raise InputError(
-                self.name, "unsupported", "it holds no sound that can be decoded", "name a file with sound"
-            )
-        self._stream = streams[0]
+            raise
         self.info = self._read_info()
         # An edit list counts in the movie's units, often milliseconds, so the promised length is not exact.
         self.tolerance_frames = self.info.sample_rate // 10
@@ -95,11 +93,6 @@ class PyavReader:
 
     def _read_info(self) -> AudioInfo:
         stream, codec = self._stream, self._stream.codec_context
-        if not codec.sample_rate or not codec.channels:
-            raise InputError(self.name, "damaged", "its header names no sample rate or no channels", "copy it again")
-        if codec.channels > MAX_CHANNELS:
-            problem = f"its header names {codec.channels} channels, and {MAX_CHANNELS} are the most that are read"
-            raise InputError(self.name, "damaged", problem, "copy it again, or split it")
         container = self._container.format.name.split(",")[0]
         n_frames = None
         if container == "mov" and stream.duration is not None:
@@ -140,6 +133,25 @@ class PyavReader:
 def titles_in_any_encoding(av: Any) -> dict[str, str]:
     """What lets `av.open` take a file whose titles are not UTF-8; from 19 on it does so unasked."""
     return {"metadata_errors": "ignore"} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
+def sound_of(container: Any, name: str) -> Any:
+    """The first stream of sound of what PyAV has opened.
+
+    Raises
+    ------
+    InputError : kind ``unsupported`` (there is none that can be decoded) or ``damaged`` (of no form that sound has)
+    """
+    streams = container.streams.audio
+    if not streams or streams[0].codec_context is None:
+        raise InputError(name, "unsupported", "it holds no sound that can be decoded", "name one with sound")
+    codec = streams[0].codec_context
+    if not codec.sample_rate or not codec.channels:
+        raise InputError(name, "damaged", "its header names no sample rate or no channels", "copy it again")
+    if codec.channels > MAX_CHANNELS:
+        problem = f"its header names {codec.channels} channels, and {MAX_CHANNELS} are the most that are read"
+        raise InputError(name, "damaged", problem, "copy it again, or split it")
+    return streams[0]
 
 
 def frame_samples(frame: Any) -> FloatArray:

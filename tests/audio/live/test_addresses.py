@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -230,6 +231,16 @@ def test_a_file_here(tmp_path: Path) -> None:
     assert source.lead_s == NEVER_LIVE_S
     expected, _ = soundfile.read(tmp_path / "sound.wav", dtype="float32")
     assert np.array_equal(np.concatenate([block.samples for block in found], axis=1), expected.T)
+
+
+def test_headers_that_claim_what_no_sound_has(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="the extra av is not installed")
+    form = struct.pack("<HHIIHH", 1, 2000, RATE, 4000 * RATE, 4000, 16)
+    (tmp_path / "sound.wav").write_bytes(
+        b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0" + form + b"data\xff\xff\xff\x7f" + bytes(40000)
+    )
+    with pytest.raises(InputError, match="its header names no sample rate or no channels"):
+        some(AddressInput(str(tmp_path / "sound.wav")), 1)
 
 
 def test_what_is_no_address() -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from auscult.audio.live.blocks import NEVER_LIVE_S, LiveBlock
 from auscult.audio.live.reconnecting import Reconnecting
-from auscult.audio.pyav import FORMATS, frame_samples, titles_in_any_encoding
+from auscult.audio.pyav import FORMATS, frame_samples, sound_of, titles_in_any_encoding
 from auscult.errors import InputError, InputErrorKind, UsageError
 from auscult.extras import require_extra
 
@@ -61,14 +61,10 @@ class AddressInput(Reconnecting):
         errors = (av.error.FFmpegError, OSError, ValueError, RuntimeError, EOFError)
         try:
             with self._open(av) as container:
-                streams = container.streams.audio
-                if not streams or streams[0].codec_context is None:
-                    raise InputError(
-                        self.name, "unsupported", "it holds no sound that can be decoded", "name one with sound"
-                    )
+                sound = sound_of(container, self.name)
                 if container.duration is not None:
                     self._has_end, self.lead_s = True, NEVER_LIVE_S
-                for frame in container.decode(streams[0]):
+                for frame in container.decode(sound):
                     yield LiveBlock(frame_samples(frame).T, frame.sample_rate, time.monotonic())
                     if stop.is_set():
                         return

@@ -232,6 +232,26 @@ def test_scores_that_are_no_numbers_cost_a_stretch_and_no_more(tmp_path: Path) -
     )
 
 
+def test_what_was_found_before_scores_that_are_no_numbers_is_not_lost(tmp_path: Path) -> None:
+    one_label = replace(SPEC, heads=(replace(SPEC.heads[0], task="single_label"),))
+    model = load(write_tiny_model(tmp_path / "model.onnx", one_label))
+    options = EventOptions(on=0.2, off=0.1)
+    samples = sound(3000)[0].astype(np.float32) / 32768
+    stream = model.stream(SAMPLE_RATE, options)
+    found = stream.push(samples[:2000])
+    before = events_of(found)
+    with pytest.raises(InputError, match="the model's scores for it are not numbers"):
+        stream.push(np.append(samples[2000:], np.full(4000, 3e38, np.float32)))
+    found += stream.gap(0)
+    # All that was still going on has ended: each label is heard from the first sample on.
+    events = events_of(found)
+    assert not before
+    assert [one.start_s for one in events] == [0.0] * len(events)
+    assert len(events) >= 2
+    assert [one.index for one in windows_of(found)] == list(range(stream.n_windows))
+    assert stream.finish() == []
+
+
 def test_many_channels_are_to_be_stated(model: Classifier) -> None:
     swapped = np.zeros((480, 2), np.float32)
     with pytest.raises(InputError, match=r"shape \(480, 2\); transpose it if its axes are \(samples, channels\)"):

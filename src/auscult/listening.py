@@ -239,8 +239,8 @@ class Listening:
     def _gap(
         self, stream: Stream, seconds: float, why: str, block: LiveBlock | None = None, *, start_s: float | None = None
     ) -> list[Heard]:
-        """Sound that is missing before the block; `start_s` where some of it was already counted."""
-        start_s = stream.duration_s if start_s is None else start_s
+        """Sound that is missing before the block; `start_s` where some of it was already counted, or heard even."""
+        gap_s = stream.duration_s if start_s is None else start_s
         heard: list[Heard] = []
         try:
             if block is None:
@@ -249,7 +249,9 @@ class Listening:
                 heard += stream.gap(seconds, sample_rate=block.sample_rate, channels=len(block.samples))
         except InputError:
             why = DAMAGED
+        if start_s is not None:
+            gap_s = max([gap_s, *(one.end_s for one in heard if isinstance(one, StreamWindow))])
         end_s = stream.duration_s
         spec = self._model.spec
-        n_windows = math.ceil((end_s - start_s) * spec.sample_rate / spec.hop_samples - _ROUNDING)
-        return [*heard, Gap(stream.source, start_s, end_s, why, n_windows)]
+        n_windows = math.ceil((end_s - gap_s) * spec.sample_rate / spec.hop_samples - _ROUNDING)
+        return [*heard, Gap(stream.source, gap_s, end_s, why, n_windows)]

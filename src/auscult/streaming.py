@@ -111,6 +111,8 @@ class Stream:
         self._clock = clock
         self._n_windows = 0
         self._finished = False
+        # What was found before scores that were no numbers: the next call gives it.
+        self._owed: list[Found] = []
         self._channels: int | None
         self._begin(0.0, _rate(sample_rate), channels)
 
@@ -152,7 +154,8 @@ class Stream:
         Raises
         ------
         InputError : kind ``invalid`` (another shape or type, or other channels than before), ``not_finite`` (NaN or
-            infinity). Nothing of the block was taken, and the stream goes on with the next.
+            infinity). Nothing of the block was taken, and the stream goes on with the next. Where it is the model's
+            scores that are no numbers, the block is passed over, and the next call gives what was found before it.
         UsageError : the stream is finished
         """
         self._check_open()
@@ -227,7 +230,7 @@ class Stream:
     def _end(self) -> list[Found]:
         windows = self._cut(self._resampler.finish()) if self._n_samples else []
         if self._n_cut == 0:
-            return []
+            return self._found([])
         found = self._found([*windows, *self._cutter.finish()])
         return found + [self._placed(event) for event in self._events.finish()]
 
@@ -236,12 +239,16 @@ class Stream:
         return self._cutter.push(samples)
 
     def _found(self, windows: list[tuple[Window, FloatArray]]) -> list[Found]:
+        found, self._owed = self._owed, []
         try:
-            return list(self._judged(windows))
+            for one in self._judged(windows):
+                found.append(one)
         except InputError:
-            # Scores that are no numbers: what comes next must not be held up by it.
+            # Scores that are no numbers: neither what came before nor what comes next is lost by it.
+            self._owed = found + [self._placed(event) for event in self._events.finish()]
             self._begin(self.duration_s, self._sample_rate, self._channels)
             raise
+        return found
 
     def _judged(self, windows: list[tuple[Window, FloatArray]]) -> Iterator[Found]:
         size = max(1, GROUP_SAMPLES // self._spec.window_samples)

@@ -57,6 +57,23 @@ def test_in_training_and_on_from_there(sounds: Path, tmp_path: Path, monkeypatch
     assert "Traceback" not in err
 
 
+def test_before_it_has_begun() -> None:
+    program = """
+import sys
+
+class Interrupting:
+    def find_spec(name, path=None, target=None):
+        if name == "auscult.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting)
+from auscult.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "auscult: interrupted\n")
+
+
 def test_in_classifying(model: Path, new_sounds: Path, tmp_path: Path) -> None:
     with open(tmp_path / "results.jsonl", "w") as results:
         running = subprocess.Popen(

@@ -151,7 +151,7 @@ def detect_archive(
         decoding = decoding_version(classifier.spec.sample_rate)
         with Journal.opened(folder / JOURNAL, about, decoding=decoding, overwrite=overwrite) as journal:
             tell = on_problem or (lambda _: None)
-            found = find_sources((os.fspath(name) for name in names), since=since, leave_out=(folder, *leave_out))
+            found = find_sources((os.fsdecode(name) for name in names), since=since, leave_out=(folder, *leave_out))
             for problem in journal.list_sources(found):
                 tell(problem)
             for problem in journal.problems(quarantined=True):

@@ -13,6 +13,7 @@ from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
 
+from auscult.cli import forget_interrupt
 from auscult.cli.classify import classify
 from auscult.cli.data import data
 from auscult.cli.demo import demo
@@ -83,7 +84,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         say_error("interrupted")
-        _forget_interrupt()
+        forget_interrupt()
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (`auscult ... | head`): nothing more to say.
@@ -97,15 +98,6 @@ def main() -> None:
     code = run()
     _give_up_stdout_if_broken()
     sys.exit(code)
-
-
-def _forget_interrupt() -> None:
-    """CPython would end as if killed by the signal, though it was answered, where it came while code from a string ran.
-
-    Dataclasses and named tuples are made of such code, so that an interrupt during imports did this now and then. The
-    note that CPython keeps of it is cleared as soon as any other string is run.
-    """
-    exec("")
 
 
 def _give_up_stdout_if_broken() -> None:

@@ -100,9 +100,9 @@ def _options(onnxruntime: Any) -> Any:
 def _no_gpu(known: list[str]) -> Exception:
     if known:
         return UsageError(
-            f"The option 'device' is 'gpu', and ONNX Runtime could not start {' or '.join(known)}; see whether the "
+            f"A graphics card was asked for, and ONNX Runtime could not start {' or '.join(known)}; see whether the "
             "card's driver and libraries (for NVIDIA, CUDA and cuDNN) are those that this ONNX Runtime asks for, or "
-            "leave the option out."
+            "do not ask for one."
         )
     return MissingExtraError(
         "running a model on a graphics card needs a package 'onnxruntime-gpu' (NVIDIA) or 'onnxruntime-directml' "

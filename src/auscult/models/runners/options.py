@@ -74,7 +74,8 @@ class OpenOptions:
         UsageError
         """
         if self.device == "gpu":
-            raise UsageError(f"The option 'device' cannot be 'gpu' for this model: {why}; leave it out.")
+            # The command line calls this option otherwise, so it is not named.
+            raise UsageError(f"A graphics card was asked for, and this model runs on none: {why}; do not ask for one.")
 
     def refuse(self, *names: str, why: str) -> None:
         """Refuse the options of these names where they are given: what would have no effect is not taken.

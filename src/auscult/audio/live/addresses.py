@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from auscult.audio.live.blocks import NEVER_LIVE_S, LiveBlock
+from auscult.audio.live.blocks import NEVER_LIVE_S, Lapse, LiveBlock
 from auscult.audio.live.reconnecting import Reconnecting
 from auscult.audio.pyav import FORMATS, frame_samples, sound_of, titles_in_any_encoding
 from auscult.errors import InputError, InputErrorKind, UsageError
@@ -21,6 +21,8 @@ _PROTOCOLS = "http,https,tls,tcp,udp,rtp,rtsp,rtsps,rtmp,rtmps,rtmpt,srt,srtp,ht
 _LIVE_FORMATS = f"{FORMATS},hls,rtsp,sdp,rtp"
 #: Servers of radio send what they have at once, so that players start quickly: up to a minute of it is still live.
 _BURST_S = 60.0
+#: Packets in a row that cannot be decoded; after more of them it is not the line that damages them. Of MP3: a second.
+_MAX_DAMAGED = 40
 
 
 class AddressInput(Reconnecting):
@@ -64,14 +66,31 @@ class AddressInput(Reconnecting):
                 sound = sound_of(container, self.name)
                 if container.duration is not None:
                     self._has_end, self.lead_s = True, NEVER_LIVE_S
-                for frame in container.decode(sound):
-                    yield LiveBlock(frame_samples(frame).T, frame.sample_rate, time.monotonic())
+                for block in self._decoded(container.demux(sound), av.error.InvalidDataError):
+                    yield block
                     if stop.is_set():
                         return
         except errors as error:
             raise self._error(error, av) from error
         if not self._has_end:
             raise InputError(self.name, "unreachable", "the stream ended", "see whether the server still sends it")
+
+    def _decoded(self, packets: Iterable[Any], damaged: type[Exception]) -> Iterator[LiveBlock]:
+        """Packets that were damaged on the way are passed over: opening the stream anew would cost more sound."""
+        missing_s, n_damaged = 0.0, 0
+        for packet in packets:
+            try:
+                frames = packet.decode()
+            except damaged:
+                n_damaged += 1
+                if n_damaged > _MAX_DAMAGED:
+                    raise
+                missing_s += float(packet.duration * packet.time_base) if packet.duration else 0.0
+                continue
+            for frame in frames:
+                lapse = Lapse(missing_s, "damaged") if n_damaged else None
+                missing_s, n_damaged = 0.0, 0
+                yield LiveBlock(frame_samples(frame).T, frame.sample_rate, time.monotonic(), lapse)
 
     def _open(self, av: Any) -> Any:
         if not self._scheme:

@@ -156,6 +156,8 @@ def test_folders_are_left_out_by_whatever_links_they_are_reached(
     for here, named, out in ((tmp_path, "link", "cards/found"), (tmp_path, "cards", "link/found")):
         monkeypatch.chdir(here)
         assert list(find_sources([named], leave_out=[out])) == [f"{named}/a.wav", f"{named}/found2/b.wav"]
+    (problem,) = find_sources(["cards"], leave_out=["link"])
+    assert str(problem) == "cards: what this run writes goes into this folder; choose another one for that"
     assert list(find_sources(["https://a.org/owl.mp3"], leave_out=["."])) == ["https://a.org/owl.mp3"]
 
 

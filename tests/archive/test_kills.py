@@ -205,8 +205,12 @@ def test_what_a_kill_left_half_written_is_removed(sounds: Path, model: str, tmp_
     (output / "csv").mkdir()
     for left in (".abc.partial.csv", "csv/.def.partial.csv"):
         (output / left).touch()
-    detect_archive(sounds, output, model=model, options=OPTIONS)
+    (tmp_path / "clips" / "a").mkdir(parents=True)
+    for left in ("a/.abc.partial.flac", "a/clip.flac"):
+        (tmp_path / "clips" / left).touch()
+    detect_archive(sounds, output, model=model, options=OPTIONS, own=[tmp_path / "clips"])
     assert set(written(run.folder)) == {"events.csv", "failed.csv", "run.json"}
+    assert set(written(tmp_path / "clips")) == {"a/clip.flac"}
 
 
 def start(sounds: Path, model: str, output: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,7 @@ def find_sources(
     names : may be endless
     since : only what was recorded at this time or later, by header or name of the file (`audio.recorded_at`), and by
         the time of its last change where they do not tell; addresses, and what is no file, are not left out
-    leave_out : folders of which nothing is given, as a run's own, which may lie among the recordings
+    leave_out : a run's own folders, of which nothing is given; they may lie among the recordings, not above them
 
     Yields
     ------
@@ -52,6 +52,11 @@ def find_sources(
     """
     is_own = _inside(leave_out)
     for name in names:
+        if os.path.isdir(name) and is_own(os.path.join(name, "")):
+            yield InputError(
+                name, "invalid", "what this run writes goes into this folder", "choose another one for that"
+            )
+            continue
         for found in _meant(name):
             if isinstance(found, str) and is_own(found):
                 continue

@@ -103,7 +103,7 @@ def detect_archive(
     each: bool = False,
     summary: bool = False,
     since: datetime | None = None,
-    leave_out: Sequence[str | os.PathLike[str]] = (),
+    own: Sequence[str | os.PathLike[str]] = (),
     workers: int | None = None,
     overwrite: bool = False,
     makers: Mapping[str, Maker] = NOTHING_MORE,
@@ -125,7 +125,9 @@ def detect_archive(
     formats : names of `data.writers.EVENT_FORMATS`; they may change from one start to the next
     each : write a file for each recording. Formats that hold a single recording always do.
     summary : also write `summary.csv`, of each recording a line a label
-    since, leave_out : see `find_sources`
+    since : see `find_sources`
+    own : folders outside `output` that `makers` write to. Nothing in them is searched, and what a kill left
+        half-written there is removed.
     workers : recordings, and groups of windows, worked on at once; None: one for each core
     overwrite : forget what an earlier run in `output` has done
     makers : what else is made of each recording; see `making.make_of_each`
@@ -143,7 +145,7 @@ def detect_archive(
     names = [sources] if isinstance(sources, str | os.PathLike) else sources
     choice, options = model_choice(model), options or EventOptions()
     folder = Path(output)
-    with _locked(folder):
+    with _locked(folder, own):
         classifier = choice.open(quiet=quiet)
         # Refuses wrong options before anything is written.
         classifier.detect_many([], options)
@@ -151,7 +153,7 @@ def detect_archive(
         decoding = decoding_version(classifier.spec.sample_rate)
         with Journal.opened(folder / JOURNAL, about, decoding=decoding, overwrite=overwrite) as journal:
             tell = on_problem or (lambda _: None)
-            found = find_sources((os.fsdecode(name) for name in names), since=since, leave_out=(folder, *leave_out))
+            found = find_sources((os.fsdecode(name) for name in names), since=since, leave_out=(folder, *own))
             for problem in journal.list_sources(found):
                 tell(problem)
             for problem in journal.problems(quarantined=True):
@@ -336,7 +338,7 @@ def _versions(decoding: str) -> Mapping[str, Any]:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(folder: Path, own: Iterable[str | os.PathLike[str]]) -> Iterator[None]:
     """The output folder, for this process alone.
 
     Raises
@@ -369,8 +371,9 @@ def _locked(folder: Path) -> Iterator[None]:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place with -o.") from error
     try:
         if has_died:
-            for unfinished in folder.rglob(UNFINISHED):
-                unfinished.unlink(missing_ok=True)
+            for place in (folder, *map(Path, own)):
+                for unfinished in place.rglob(UNFINISHED):
+                    unfinished.unlink(missing_ok=True)
         yield
     finally:
         (folder / LOCK).unlink(missing_ok=True)

@@ -119,12 +119,12 @@ def detect(
     choice = _choice(model, opening, for_people=output is None and not (json or csv), quiet=quiet)
     if pictures is not None:
         require_installed("matplotlib", extra="plot", purpose="drawing recordings")
+    # Not the pictures: they are no sounds, and may lie beside the recordings.
     own = () if clips is None else (clips,)
     if output is not None:
         formats = tuple(dict.fromkeys(format or [DEFAULT_FORMAT]))
         how = {"formats": formats, "each": each, "summary": summary, "since": earliest, "workers": jobs}
-        how |= {"overwrite": overwrite, "makers": makers_of(choice, clips, pictures, jobs)}
-        how["leave_out"] = own
+        how |= {"overwrite": overwrite, "makers": makers_of(choice, clips, pictures, jobs), "own": own}
         return _into_files(names, output, choice, deciding, how, json=json, quiet=quiet)
     classifier = choice.open(quiet=quiet)
     found = find_sources(names, since=earliest, leave_out=own)

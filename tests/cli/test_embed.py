@@ -129,6 +129,15 @@ def test_another_model_is_refused(auscult: Auscult, index: Path, sounds: Path, t
         assert "cannot be compared with it" in done.err
 
 
+def test_a_named_model_is_found_again_whatever_lies_beside_it(
+    auscult: Auscult, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "starter").mkdir()
+    assert auscult("embed", clip, "-o", "index", "-m", "starter", "-q").code == 0
+    assert auscult("search", "index", clip, "-k", 1, "--json").records[0]["score"] == 1.0
+
+
 def test_hops_other_than_the_model_s(auscult: Auscult, model: Path, clip: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     assert auscult("embed", clip, "-o", index, "-m", model, "--hop", 0.025, "-q").code == 0

@@ -203,7 +203,9 @@ def _for_index(output: str, model: str | None, opening: ModelOptions, quiet: boo
         index = Index.open(output)
         hop_s, model = index.hop_s, model or index.opened_as
     chosen = model or DEFAULT_MODEL
-    return _opened(model, opening, quiet, hop_s), os.path.abspath(chosen) if os.path.exists(chosen) else chosen
+    # A bare word is a name, whatever lies beside it.
+    is_file = bool(os.path.splitext(chosen)[1]) and os.path.isfile(chosen)
+    return _opened(model, opening, quiet, hop_s), os.path.abspath(chosen) if is_file else chosen
 
 
 def _is_index(output: str) -> bool:

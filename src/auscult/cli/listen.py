@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -90,8 +91,9 @@ def listen(
     if devices:
         return _show_devices(json)
     check_at_least_one("--show", show)
-    if backlog <= 0 or (duration is not None and duration <= 0):
-        raise UsageError("--backlog and --duration must be above 0.")
+    for name, value in (("--backlog", backlog), ("--duration", duration)):
+        if value is not None and not 0 < value < math.inf:
+            raise UsageError(f"{name} must be a number of seconds above 0. Got {value:g} instead.")
     deciding.check()
     sound = _input(source, device, rate, channels, encoding)
     classifier = opening.load(model, top_k=show, for_people=not json, quiet=quiet)

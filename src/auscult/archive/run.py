@@ -376,7 +376,10 @@ def _locked(folder: Path, own: Iterable[str | os.PathLike[str]]) -> Iterator[Non
                     unfinished.unlink(missing_ok=True)
         yield
     finally:
-        (folder / LOCK).unlink(missing_ok=True)
-        lock.release()
+        try:
+            (folder / LOCK).unlink(missing_ok=True)
+        finally:
+            # Whatever comes between, such as Ctrl-C: else this process would keep itself out.
+            lock.release()
         if is_new and not any(folder.iterdir()):
             folder.rmdir()  # nothing was begun

@@ -258,6 +258,12 @@ def test_clips_among_the_recordings_are_not_searched(auscult: Auscult, model: Pa
             assert "in 1 recording, " in done.err
 
 
+def test_where_clips_and_pictures_are_is_said(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
+    out, clips = tmp_path / "out", tmp_path / "clips"
+    done = auscult("detect", night, "--model", model, *ON, "-o", out, "--clips", clips, "--plot")
+    assert done.err.endswith(f"clips in {clips}\npictures in {out / 'plots'}\n")
+
+
 def test_clips_without_an_output_folder(auscult: Auscult, model: Path, night: Path, tmp_path: Path) -> None:
     done = auscult("detect", night, "--model", model, *ON, "--clips", tmp_path / "clips", "--json")
     assert len([path for path in (tmp_path / "clips").rglob("*") if path.is_file()]) == len(done.records)

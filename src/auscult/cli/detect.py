@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -199,17 +199,19 @@ def _into_files(
         raise
     if json:
         emit(run.about.read_text(encoding="utf-8").removesuffix("\n"))
-    _say_what_is_there(run, summary=how["summary"], quiet=quiet)
+    _say_what_is_there(run, summary=how["summary"], made=how["makers"], quiet=quiet)
     return 1 if run.n_failed or run.n_unmade else 0
 
 
-def _say_what_is_there(run: ArchiveRun, *, summary: bool, quiet: bool) -> None:
+def _say_what_is_there(run: ArchiveRun, *, summary: bool, made: Iterable[str], quiet: bool) -> None:
     counts = run.counts
     say(_in_words(counts.events, counts.done, run.n_failed, counts.sound_s), quiet=quiet)
     for path in run.outputs:
         say(f"events  {path}", quiet=quiet)
     if summary:
         say(f"summary {run.summary}", quiet=quiet)
+    for what in made:
+        say(what, quiet=quiet)
     if run.n_failed:
         say(f"failed  {run.failed}", quiet=quiet)
 

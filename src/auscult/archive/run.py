@@ -22,8 +22,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 import auscult
 from auscult.alone import Begun, Crashed, Unclear
 from auscult.archive.finding import find_sources
@@ -38,6 +36,7 @@ from auscult.audio.recorded import recorded_at
 from auscult.classifier import Classifier
 from auscult.decide import EventOptions, check_count
 from auscult.errors import AuscultError, InputError, OutputError, UsageError
+from auscult.locks import locked
 from auscult.progress import Advance, progress
 from auscult.records import Event
 from auscult.result import Heard
@@ -360,26 +359,17 @@ def _locked(folder: Path, own: Iterable[str | os.PathLike[str]]) -> Iterator[Non
             f"{', '.join(sorted(others)[:3])} in it; choose another with -o."
         )
     has_died = (folder / LOCK).exists()
-    lock = FileLock(folder / LOCK, blocking=False)
+    taken = f"{folder}: another process works here; wait for it, stop it, or choose another folder with -o."
     try:
-        lock.acquire()
-    except Timeout as error:
-        raise UsageError(
-            f"{folder}: another process works here; wait for it, stop it, or choose another folder with -o."
-        ) from error
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place with -o.") from error
-    try:
-        if has_died:
-            for place in (folder, *map(Path, own)):
-                for unfinished in place.rglob(UNFINISHED):
-                    unfinished.unlink(missing_ok=True)
-        yield
+        with locked(folder / LOCK, taken=taken):
+            try:
+                if has_died:
+                    for place in (folder, *map(Path, own)):
+                        for unfinished in place.rglob(UNFINISHED):
+                            unfinished.unlink(missing_ok=True)
+                yield
+            finally:
+                (folder / LOCK).unlink(missing_ok=True)
     finally:
-        try:
-            (folder / LOCK).unlink(missing_ok=True)
-        finally:
-            # Whatever comes between, such as Ctrl-C: else this process would keep itself out.
-            lock.release()
         if is_new and not any(folder.iterdir()):
             folder.rmdir()  # nothing was begun

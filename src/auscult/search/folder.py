@@ -35,10 +35,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from auscult.errors import OutputError, UsageError
 from auscult.files import printable, write_bytes
+from auscult.locks import locked
 from auscult.search.vectors import PACKED_TYPE, PACKING, TOTALS_TYPE, Packed, Totals
 
 FORMAT_VERSION = 1
@@ -297,19 +297,9 @@ class Folder:
         OutputError : it cannot be written, or is a file
         """
         self._make()
-        lock = FileLock(self.path / LOCK, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise UsageError(
-                f"{self.name}: another process writes this index; wait for it, stop it, or choose another with -o."
-            ) from error
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
+        taken = f"{self.name}: another process writes this index; wait for it, stop it, or choose another with -o."
+        with locked(self.path / LOCK, taken=taken):
             yield
-        finally:
-            lock.release()
 
     def _make(self) -> None:
         try:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from auscult.errors import OutputError, UsageError
 from auscult.files import write_text
+from auscult.locks import locked
 
 # What `files.atomic_path` leaves when the process is killed while it writes.
 UNFINISHED = ".*.partial*"
@@ -102,18 +102,12 @@ class RunFolder:
         OutputError : the folder cannot be written, or is a file
         """
         self._make()
-        lock = FileLock(self.path / LOCK, blocking=False)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise UsageError(
-                f"{self.path}: another process trains here; wait for it, stop it, or choose another folder with -o."
-            ) from error
-        try:
-            yield
-        finally:
-            (self.path / LOCK).unlink(missing_ok=True)
-            lock.release()
+        taken = f"{self.path}: another process trains here; wait for it, stop it, or choose another folder with -o."
+        with locked(self.path / LOCK, taken=taken):
+            try:
+                yield
+            finally:
+                (self.path / LOCK).unlink(missing_ok=True)
 
     def _make(self) -> None:
         try:

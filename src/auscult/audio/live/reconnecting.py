@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ def _clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
-class Reconnecting:
+class Reconnecting(ABC):
     """What such inputs share; each gives the sound of one session in `_session`.
 
     Attributes
@@ -75,9 +76,9 @@ class Reconnecting:
             stop.wait(wait_s)
             wait_s = min(2 * wait_s, self._longest_wait_s)
 
+    @abstractmethod
     def _session(self, stop: threading.Event) -> Iterator[LiveBlock]:
         """From opening to the end of the sound, or of listening; `InputError` where it breaks off."""
-        raise NotImplementedError
 
     def _comes_again(self, error: InputError) -> bool:
         """Whether to try again; asked only after sound has come."""
